@@ -1,0 +1,25 @@
+//! The decisions of Countersign: values in, values out. No I/O, no clock, no dice.
+//!
+//! Every rule that can grant or refuse something lives here as a pure function over values, one noun a
+//! file. The server crate reads the clock, throws the dice, loads and saves; it never decides.
+
+pub mod assurance;
+pub mod authenticator;
+pub mod backup_code;
+pub mod challenge;
+pub mod denied;
+pub mod entropy;
+pub mod event;
+pub mod ids;
+pub mod lockout;
+pub mod message;
+pub mod method;
+pub mod one_time_code;
+pub mod password;
+pub mod policy;
+pub mod secret;
+pub mod session;
+pub mod time;
+pub mod totp;
+pub mod trusted_device;
+pub mod user;
