@@ -1,1 +1,105 @@
-//! To be written.
+//! Backup codes: a printed set of one-time answers for the day the other authenticators are gone.
+
+use crate::{
+    entropy::{self, Entropy},
+    secret::Secret,
+};
+
+pub const SET_SIZE: usize = 10;
+
+/// At this many left or fewer, the user is told to make a new set (SEC-019).
+pub const LOW: usize = 3;
+
+/// 80 bits (SEC-014): too many to guess, so that one keyed digest a code is enough to store and to check.
+const LENGTH: usize = 16;
+const GROUP: usize = 4;
+
+/// A new set in the form it is shown, `XXXX-XXXX-XXXX-XXXX`, without duplicates.
+pub fn new_set(entropy: &dyn Entropy) -> Vec<Secret<String>> {
+    let mut set: Vec<Secret<String>> = Vec::with_capacity(SET_SIZE);
+    while set.len() < SET_SIZE {
+        let code = render(&Secret::new(entropy::crockford(entropy, LENGTH)));
+        if set.iter().all(|other| other.expose() != code.expose()) {
+            set.push(code);
+        }
+    }
+    set
+}
+
+/// The one form of a code that is digested, however it was typed (SEC-020); `None` if it cannot be one.
+///
+/// Wider than our own codes, so that sets imported from other systems pass: they are normalised the same way
+/// before they are digested.
+pub fn normalise(input: &str) -> Option<Secret<String>> {
+    const TYPED_BYTES_MAX: usize = 256;
+    const LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
+    if input.len() > TYPED_BYTES_MAX {
+        return None;
+    }
+    let mut code = String::with_capacity(input.len());
+    for c in input.chars().filter(|c| !matches!(c, ' ' | '-')) {
+        code.push(match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        });
+    }
+    let code = Secret::new(code);
+    let sound = LENGTHS.contains(&code.expose().len())
+        && code.expose().bytes().all(|byte| byte.is_ascii_alphanumeric());
+    sound.then_some(code)
+}
+
+fn render(code: &Secret<String>) -> Secret<String> {
+    let mut shown = String::with_capacity(LENGTH + LENGTH / GROUP);
+    for (at, c) in code.expose().chars().enumerate() {
+        if at > 0 && at % GROUP == 0 {
+            shown.push('-');
+        }
+        shown.push(c);
+    }
+    Secret::new(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::*;
+
+    /// Repeats itself after 256 draws of a byte: sets made of it would hold duplicates if nobody looked.
+    struct Stutter(AtomicU8);
+
+    impl Entropy for Stutter {
+        fn fill(&self, bytes: &mut [u8]) {
+            let turn = self.0.fetch_add(1, Ordering::Relaxed) / 2;
+            bytes.fill(turn);
+        }
+    }
+
+    #[test]
+    fn a_set_is_ten_different_codes_in_groups_of_four() {
+        let set = new_set(&Stutter(AtomicU8::new(0)));
+        assert_eq!(set.len(), SET_SIZE);
+        for (at, code) in set.iter().enumerate() {
+            let groups: Vec<&str> = code.expose().split('-').collect();
+            assert!(groups.len() == 4 && groups.iter().all(|group| group.len() == 4), "{}", code.expose());
+            assert!(set[..at].iter().all(|other| other.expose() != code.expose()));
+        }
+    }
+
+    #[test]
+    fn typing_is_forgiven_and_nothing_else() {
+        let plain = |input: &str| normalise(input).map(|code| code.expose().clone());
+        assert_eq!(plain(" oil0-abcd 2345-wxyz ").as_deref(), Some("0110ABCD2345WXYZ"));
+        // As Better Auth prints them.
+        assert_eq!(plain("aB3dE-fG6hJ").as_deref(), Some("AB3DEFG6HJ"));
+        let longest = "Z".repeat(64);
+        assert_eq!(plain(&longest), Some(longest));
+        let refused =
+            ["", "-", "1234567", "12345678!", "1234\t5678", "１２３４５６７８", "ÄBCD1234EFGH", "1234567\0"];
+        for input in refused.into_iter().chain([&*"Z".repeat(65), &*" ".repeat(300)]) {
+            assert_eq!(plain(input), None, "{input:?}");
+        }
+    }
+}
