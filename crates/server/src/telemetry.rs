@@ -15,7 +15,8 @@ use crate::{
 
 /// Starts logging to standard error; standard output belongs to what commands answer.
 pub fn init(log: &Log) -> Result<(), Fault> {
-    let unreadable = |_| Fault::misconfigured("COUNTERSIGN_LOG holds no level such as info or countersign=debug");
+    let unreadable =
+        |_| Fault::misconfigured("COUNTERSIGN_LOG holds no level such as info or countersign=debug");
     let filter: Targets = log.filter.parse().map_err(unreadable)?;
     let terminal = io::stderr().is_terminal();
     let pretty = match log.format {
@@ -57,7 +58,8 @@ pub fn bounded(text: &str) -> String {
     for c in text.chars() {
         escaped.clear();
         // Controls carry line breaks and ANSI; the others reorder or break lines without being controls.
-        let obeyed = c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let obeyed = c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if obeyed {
             let _ = write!(escaped, "{}", c.escape_default());
         } else {

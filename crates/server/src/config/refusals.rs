@@ -1,4 +1,4 @@
-//! What the server refuses to start with: settings that read well and are unsafe (SEC-129, SEC-130).
+//! What the server refuses to start with: settings that read well and are unsafe (SEC-129).
 
 use std::{fmt, net::IpAddr};
 
@@ -21,15 +21,12 @@ pub enum Rule {
     BetterAuthSecretKnown,
     MailSinkInPublic,
     SmsPlainHttp,
-    KeysReadable,
-    DatabaseReadable,
     ConfigReadable,
     DataDirWritable,
-    NetworkFilesystem,
 }
 
 impl Rule {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 12] = [
         Self::PublicUrlPlainHttp,
         Self::PublicUrlMissing,
         Self::ProxiesTooWide,
@@ -40,11 +37,8 @@ impl Rule {
         Self::BetterAuthSecretKnown,
         Self::MailSinkInPublic,
         Self::SmsPlainHttp,
-        Self::KeysReadable,
-        Self::DatabaseReadable,
         Self::ConfigReadable,
         Self::DataDirWritable,
-        Self::NetworkFilesystem,
     ];
 }
 
@@ -64,7 +58,12 @@ impl fmt::Display for Unsafe {
 }
 
 impl Unsafe {
-    pub(super) fn new(rule: Rule, what: impl Into<String>, why: &'static str, fix: impl Into<String>) -> Self {
+    pub(super) fn new(
+        rule: Rule,
+        what: impl Into<String>,
+        why: &'static str,
+        fix: impl Into<String>,
+    ) -> Self {
         Self { rule, what: what.into(), why, fix: fix.into() }
     }
 }
@@ -196,7 +195,8 @@ fn origin_refusal(origin: &str) -> Option<Unsafe> {
     let (scheme, host) = origin.split_once("://").unwrap_or(("", origin));
     // After the wildcard at least two labels must stand fixed: `*.com` is everyone's.
     let fixed = host.rsplit('*').next().unwrap_or(host).split(':').next().unwrap_or_default();
-    let wide = host.contains('*') && !fixed.strip_prefix('.').is_some_and(|rest| rest.contains('.') || rest == "localhost");
+    let wide = host.contains('*')
+        && !fixed.strip_prefix('.').is_some_and(|rest| rest.contains('.') || rest == "localhost");
     if wide || scheme.contains('*') || scheme.is_empty() {
         return Some(Unsafe::new(
             Rule::OriginTooWide,
@@ -218,8 +218,10 @@ fn origin_refusal(origin: &str) -> Option<Unsafe> {
 
 /// Better Auth's built-in default, its predecessor, and what documentation tells people to replace.
 fn is_example(secret: &[u8]) -> bool {
-    const PUBLISHED: [&[u8]; 2] = [b"better-auth-secret-12345678901234567890", b"better-auth-secret-123456789"];
-    const PLACEHOLDERS: [&str; 6] = ["changeme", "change-me", "your-secret", "your_secret", "secret-key", "example"];
+    const PUBLISHED: [&[u8]; 2] =
+        [b"better-auth-secret-12345678901234567890", b"better-auth-secret-123456789"];
+    const PLACEHOLDERS: [&str; 6] =
+        ["changeme", "change-me", "your-secret", "your_secret", "secret-key", "example"];
     let text = String::from_utf8_lossy(secret).to_ascii_lowercase();
     PUBLISHED.iter().any(|published| same(published, secret))
         || PLACEHOLDERS.iter().any(|words| text.contains(words))
@@ -248,7 +250,14 @@ mod tests {
         ] {
             assert_eq!(rule_of(fine), None, "{fine}");
         }
-        for wide in ["*", "https://*", "https://*.com", "http*://example.com", "https://*example.com", "https://*:3000"] {
+        for wide in [
+            "*",
+            "https://*",
+            "https://*.com",
+            "http*://example.com",
+            "https://*example.com",
+            "https://*:3000",
+        ] {
             assert_eq!(rule_of(wide), Some(Rule::OriginTooWide), "{wide}");
         }
         assert_eq!(rule_of("http://app.example.com"), Some(Rule::OriginPlainHttp));

@@ -66,10 +66,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    pub(super) fn read(
-        flags: &Flags,
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Self {
+    pub(super) fn read(flags: &Flags, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut layers = Self::default();
         let mut file = flags.config.clone().map(|path| (path, Source::Flag("--config")));
         layers.take_flags(flags);
@@ -98,7 +95,8 @@ impl Layers {
     }
 
     fn take_flags(&mut self, flags: &Flags) {
-        let given = [("listen", &flags.listen), ("data_dir", &flags.data_dir), ("public_url", &flags.public_url)];
+        let given =
+            [("listen", &flags.listen), ("data_dir", &flags.data_dir), ("public_url", &flags.public_url)];
         for (key, value) in given {
             let setting = SETTINGS.iter().find(|setting| setting.key == key);
             if let (Some(value), Some(Setting { flag: Some(flag), .. })) = (value, setting) {
@@ -163,6 +161,8 @@ impl Layers {
                 continue;
             };
             match text_of(value.get_ref()) {
+                // An empty list says what the default says; an empty text says nothing at all.
+                Some(text) if text.is_empty() && value.get_ref().is_array() => {}
                 Some(value) => {
                     self.layers[2].insert(setting.key, Found { value: Secret::new(value), source });
                 }
@@ -175,7 +175,8 @@ impl Layers {
         let near = nearest(key, SETTINGS.iter().map(|known| known.key));
         // A key outside its section, or in a wrong one, is off by more than a few letters.
         let last = key.rsplit('.').next().unwrap_or(key);
-        let moved = SETTINGS.iter().map(|known| known.key).find(|known| known.rsplit('.').next() == Some(last));
+        let moved =
+            SETTINGS.iter().map(|known| known.key).find(|known| known.rsplit('.').next() == Some(last));
         self.unknown(source, &format!("{what} {}", quoted(key)), moved.or(near));
     }
 

@@ -14,8 +14,8 @@ use lettre::{Address, message::Mailbox};
 use url::{Host, Url};
 
 use super::{
-    Accounts, BetterAuth, Config, Database, EmailVerification, Flags, Given, Log, LogFormat, Mail, MasterKeys,
-    Mistake, Sms,
+    Accounts, BetterAuth, Config, Database, EmailVerification, Flags, Given, Log, LogFormat, Mail,
+    MasterKeys, Mistake, Sms,
     settings::{self as setting, SETTINGS, Setting},
     sources::{Found, Layers, quoted},
 };
@@ -67,8 +67,7 @@ impl Reading {
             file_with_secrets: self.file_with_secrets(),
         };
         let public_url = public_url.unwrap_or_else(|| default_public_url(listen.port()));
-        let app_name =
-            self.parse(&setting::APP_NAME, app_name).unwrap_or_else(|| "Countersign".to_owned());
+        let app_name = self.parse(&setting::APP_NAME, app_name).unwrap_or_else(|| "Countersign".to_owned());
         Config {
             listen,
             database: self.database(&data_dir),
@@ -126,7 +125,11 @@ impl Reading {
                 // Guessing which of two sets of keys was meant could seal data under the wrong one.
                 if let Some(Found { source, .. }) = self.layers.get(&setting::MASTER_KEYS) {
                     let source = source.clone();
-                    self.layers.mistake(source, "the master keys are given twice", "keep the keys or their file, not both");
+                    self.layers.mistake(
+                        source,
+                        "the master keys are given twice",
+                        "keep the keys or their file, not both",
+                    );
                 }
                 MasterKeys::File(file)
             }
@@ -149,7 +152,10 @@ impl Reading {
             self.layers.in_file(setting).is_some_and(|found| {
                 // An address without a password is no secret: `postgres://db/app`, `sink:DIR`.
                 match Url::parse(found.value.expose()) {
-                    Ok(url) => url.password().is_some() || url.query().is_some(),
+                    Ok(url) => {
+                        let token = url.scheme().starts_with("http") && !url.username().is_empty();
+                        url.password().is_some() || url.query().is_some() || token
+                    }
                     Err(_) => true,
                 }
             })
@@ -160,8 +166,9 @@ impl Reading {
 
     fn parse<T>(&mut self, setting: &Setting, meaning: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
         let Found { value, source } = self.layers.get(setting)?;
-        let text = value.expose().trim();
-        if text.is_empty() {
+        // A password may begin or end with a space, what is not secret never does.
+        let text = if setting.secret { value.expose() } else { value.expose().trim() };
+        if text.trim().is_empty() {
             let fix = format!("give it a value or remove it: {}", setting.about);
             let source = source.clone();
             self.layers.mistake(source, "is empty", &fix);
@@ -172,7 +179,11 @@ impl Reading {
             Err(wrong) => {
                 let shown = if setting.secret { "the value (not shown)".to_owned() } else { quoted(text) };
                 let source = source.clone();
-                self.layers.mistake(source, &format!("{shown} {wrong}"), &format!("expected {}", setting.about));
+                self.layers.mistake(
+                    source,
+                    &format!("{shown} {wrong}"),
+                    &format!("expected {}", setting.about),
+                );
                 None
             }
         }
@@ -203,6 +214,7 @@ fn public_url(text: &str) -> Result<Url, Wrong> {
 }
 
 fn database(text: &str) -> Result<Database, Wrong> {
+    let text = text.trim();
     if let Some(file) = text.strip_prefix("sqlite:") {
         let file = file.strip_prefix("//").unwrap_or(file);
         return match file {
@@ -219,6 +231,7 @@ fn database(text: &str) -> Result<Database, Wrong> {
 }
 
 fn mail(text: &str) -> Result<Mail, Wrong> {
+    let text = text.trim();
     if let Some(dir) = text.strip_prefix("sink:") {
         return sink(dir).map(Mail::Sink);
     }
@@ -231,6 +244,7 @@ fn mail(text: &str) -> Result<Mail, Wrong> {
 }
 
 fn sms(text: &str) -> Result<Sms, Wrong> {
+    let text = text.trim();
     if text == "off" {
         return Ok(Sms::Off);
     }
@@ -294,7 +308,8 @@ fn origins(text: &str) -> Result<Vec<String>, Wrong> {
 
 fn app_name(text: &str) -> Result<String, Wrong> {
     // It ends up in mail headers, on pages and, before a colon, in otpauth URLs.
-    if text.chars().count() > 64 || text.contains([':', '<', '>', '"']) || text.chars().any(char::is_control) {
+    if text.chars().count() > 64 || text.contains([':', '<', '>', '"']) || text.chars().any(char::is_control)
+    {
         return Err("is longer than 64 characters or holds one of : < > \"".to_owned());
     }
     Ok(text.to_owned())
@@ -367,5 +382,9 @@ fn log_filter(text: &str) -> Result<String, Wrong> {
         Some((module, word)) => !module.is_empty() && level(word),
         None => level(item),
     };
-    if items(text).all(understood) { Ok(text.to_owned()) } else { Err("holds a word that is no level".to_owned()) }
+    if items(text).all(understood) {
+        Ok(text.to_owned())
+    } else {
+        Err("holds a word that is no level".to_owned())
+    }
 }
