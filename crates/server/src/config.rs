@@ -1,4 +1,10 @@
-//! The configuration, once it has been read and found safe.
+//! The configuration: read from flags, environment, file and defaults, in this order, then found safe.
+
+mod disk;
+mod refusals;
+mod settings;
+mod sources;
+mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -6,6 +12,11 @@ use countersign_core::secret::Secret;
 use ipnet::IpNet;
 use url::Url;
 
+pub use refusals::{Rule, Unsafe, is_loopback};
+pub use settings::{SETTINGS, Setting};
+pub use sources::{Flags, Mistake, Source};
+
+/// Everything the server was told. `Config::default()` is what `countersign serve` runs with when told nothing.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub listen: SocketAddr,
@@ -13,6 +24,7 @@ pub struct Config {
     /// Where people and links reach this server; its origin is always trusted.
     pub public_url: Url,
     pub database: Database,
+    pub master_keys: MasterKeys,
     pub mail: Mail,
     pub sms: Sms,
     pub rate_limits: bool,
@@ -23,14 +35,27 @@ pub struct Config {
     pub app_name: String,
     pub accounts: Accounts,
     pub better_auth: BetterAuth,
+    /// Lets cookies signed by an existing Better Auth server stay valid.
+    pub better_auth_secret: Option<Secret<String>>,
+    /// How many passwords are hashed at once; each takes a core and 19 MiB while it runs.
+    pub hash_threads: usize,
+    pub log: Log,
     /// `countersign demo`: serves `/dev/outbox`.
     pub demo: bool,
+    pub given: Given,
 }
 
 #[derive(Clone, Debug)]
 pub enum Database {
     Sqlite(PathBuf),
     Postgres { url: Secret<String>, connections: usize },
+}
+
+/// Where the keys that seal everything else come from.
+#[derive(Clone, Debug)]
+pub enum MasterKeys {
+    File(PathBuf),
+    Environment(Secret<String>),
 }
 
 #[derive(Clone, Debug)]
@@ -64,4 +89,44 @@ pub struct BetterAuth {
     pub cookie_prefix: String,
     /// Set for cross-subdomain cookies.
     pub cookie_domain: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub format: LogFormat,
+    /// `info`, or directives such as `info,countersign=debug`.
+    pub filter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    Pretty,
+    Json,
+}
+
+/// What somebody decided rather than left to us: some defaults are only safe on one's own machine.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    pub public_url: bool,
+    pub mail: bool,
+    /// The configuration file, which then may hold secrets and must not be readable by everyone.
+    pub file_with_secrets: Option<PathBuf>,
+}
+
+impl Config {
+    /// Takes over the port that was bound, where the configuration said 0 ("choose one").
+    pub fn with_bound_port(mut self, port: u16) -> Self {
+        self.listen.set_port(port);
+        if !self.given.public_url {
+            self.public_url = values::default_public_url(port);
+        }
+        self
+    }
+
+    /// Whether cookies carry `Secure`: always, except on one's own machine without TLS.
+    pub fn secure_cookies(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
 }
