@@ -1,1 +1,2 @@
-//! To be written.
+//! The courier.
+pub mod render;
