@@ -129,15 +129,16 @@ fn action(message: &Message) -> &'static str {
     }
 }
 
-/// A name is greeted only if it reads like one. Anybody can sign up a stranger's address under the name
-/// `You won! http://evil.example`, and we would be the ones to send it (SEC-035).
 fn greeting(name: &str) -> String {
+    plausible_name(name).map_or_else(|| "Hello,".to_owned(), |name| format!("Hello {name},"))
+}
+
+/// A name is used only if it reads like one. Anybody can sign up a stranger's address under the name
+/// `You won! http://evil.example`, and we would be the ones to send it (SEC-035).
+pub fn plausible_name(name: &str) -> Option<String> {
     let name = one_line(name);
-    let like_a_name = |c: char| c.is_alphabetic() || matches!(c, ' ' | '\'' | '’' | '-');
-    match name.chars().count() {
-        1..=40 if name.chars().all(like_a_name) => format!("Hello {name},"),
-        _ => "Hello,".to_owned(),
-    }
+    let plausible = |c: char| c.is_alphabetic() || matches!(c, ' ' | '\'' | '’' | '-');
+    ((1..=40).contains(&name.chars().count()) && name.chars().all(plausible)).then_some(name)
 }
 
 /// An address or nothing: this too is a text that a stranger may have written into a header.
@@ -300,12 +301,7 @@ mod tests {
     }
 
     fn code(from: Whence) -> Letter {
-        letter(Message::OneTimeCode {
-            code: "123456".into(),
-            purpose: CodePurpose::SignIn,
-            minutes: 5,
-            from,
-        })
+        letter(Message::OneTimeCode { code: "123456".into(), purpose: CodePurpose::SignIn, minutes: 5, from })
     }
 
     fn notice(what: Notice) -> Letter {
@@ -325,7 +321,8 @@ mod tests {
              somebody who says they work for Acme.\n"
         );
         assert!(sheet.html.expose().contains(">123456</p>"));
-        for part in [sheet.text.expose(), sheet.html.expose(), sms("Acme", &code(whence())).unwrap().expose()] {
+        for part in [sheet.text.expose(), sheet.html.expose(), sms("Acme", &code(whence())).unwrap().expose()]
+        {
             assert!(!part.contains("http") && !part.contains("href"), "{part}");
         }
     }
@@ -382,8 +379,14 @@ mod tests {
             let text = sheet.text.expose();
             assert!(sheet.subject.contains("Acme"), "{what:?}: {}", sheet.subject);
             assert!(text.starts_with("Hello Jo O'Neill,\n\n"), "{what:?}: {text}");
-            assert!(text.contains("on 2023-11-14 at 22:13 UTC, from Firefox on Windows\n"), "{what:?}: {text}");
-            assert!(!text.contains("\n\n\n") && !text.contains(" \n") && !text.contains("\n "), "{what:?}: {text}");
+            assert!(
+                text.contains("on 2023-11-14 at 22:13 UTC, from Firefox on Windows\n"),
+                "{what:?}: {text}"
+            );
+            assert!(
+                !text.contains("\n\n\n") && !text.contains(" \n") && !text.contains("\n "),
+                "{what:?}: {text}"
+            );
             assert!(sms("Acme", &notice(what)).unwrap().expose().len() <= 160);
         }
         let left = mail("Acme", &notice(Notice::BackupCodeUsed { left: 7 })).unwrap();

@@ -152,7 +152,8 @@ impl Tx<'_> {
     }
 
     pub fn dead_letters(&mut self) -> Result<i64, Fault> {
-        let count = self.row("SELECT count(*) FROM outbox WHERE dead_at IS NOT NULL", &[], |row| row.get(0))?;
+        let count =
+            self.row("SELECT count(*) FROM outbox WHERE dead_at IS NOT NULL", &[], |row| row.get(0))?;
         Ok(count.unwrap_or(0))
     }
 
