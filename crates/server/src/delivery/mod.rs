@@ -31,7 +31,7 @@ use crate::{
     config::{self, Config},
     delivery::{sink::Sink, sms::Gateway, smtp::Smtp},
     fault::{Fault, FaultKind},
-    store::{Store, outbox::OutboxRow},
+    store::{Store, Tx, outbox::OutboxRow},
     vault::Vault,
 };
 
@@ -285,7 +285,7 @@ impl Courier {
 
     async fn give_up(&self, row: &OutboxRow, why: &str) -> Result<(), Fault> {
         let (id, now) = (row.id.clone(), self.parts.clock.now());
-        let bury = move |tx: &mut crate::store::Tx<'_>| {
+        let bury = move |tx: &mut Tx<'_>| {
             tx.bury_letter(&id, now)?;
             tx.dead_letters()
         };

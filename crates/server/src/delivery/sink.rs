@@ -136,7 +136,8 @@ fn decoded(header: &str) -> String {
         let encoded = word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?="));
         let bytes = encoded.and_then(|word| BASE64.decode(word.as_bytes()).ok());
         // The space between two encoded words is no part of the text.
-        if !text.is_empty() && !(after_encoded && bytes.is_some()) {
+        let glued = after_encoded && bytes.is_some();
+        if !text.is_empty() && !glued {
             text.push(' ');
         }
         after_encoded = bytes.is_some();
