@@ -1,1 +1,245 @@
-//! To be written.
+//! What people are told by mail or text message, as facts: the wording lives in `templates/mail/`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{method::Method, secret::Secret, time::Timestamp};
+
+/// One message to one destination, decided inside a transaction and delivered after its commit (SEC-034).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Letter {
+    pub to: Destination,
+    /// As the recipient calls themselves; may be empty. Chosen by a stranger, so never trusted in a header.
+    pub recipient_name: String,
+    pub message: Message,
+    /// After this it is not sent any more: a code that has expired only confuses.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Destination {
+    Email(String),
+    /// E.164: `+4915112345678`.
+    Phone(String),
+}
+
+/// Codes and links are secrets: `Debug` redacts them, and only `Letter::to_bytes` writes them out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Message {
+    OneTimeCode {
+        #[serde(serialize_with = "reveal")]
+        code: Secret<String>,
+        purpose: CodePurpose,
+        /// How long the code lives, counted from its sending.
+        minutes: u32,
+        from: Whence,
+    },
+    VerifyEmail {
+        #[serde(serialize_with = "reveal")]
+        url: Secret<String>,
+        hours: u32,
+    },
+    /// Goes to the address that is to become the new one.
+    ChangeEmail {
+        #[serde(serialize_with = "reveal")]
+        url: Secret<String>,
+        new_email: String,
+    },
+    /// Goes to the address that is being given up (SEC-033).
+    ChangeEmailNotice { new_email: String },
+    ResetPassword {
+        #[serde(serialize_with = "reveal")]
+        url: Secret<String>,
+        minutes: u32,
+    },
+    DeleteAccount {
+        #[serde(serialize_with = "reveal")]
+        url: Secret<String>,
+    },
+    /// Something happened to the account (SEC-109). Carries no secret.
+    Notice { what: Notice, from: Whence, at: Timestamp },
+}
+
+/// What the code is good for, said in the message so that nobody can be talked into another use (SEC-035).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodePurpose {
+    SignIn,
+    VerifyEmail,
+    ResetPassword,
+    /// Switching on codes by mail or text message.
+    Enrol,
+    /// Proving oneself again before a change.
+    StepUp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    AuthenticatorAdded {
+        method: Method,
+    },
+    AuthenticatorRemoved {
+        method: Method,
+    },
+    BackupCodeUsed {
+        left: u32,
+    },
+    BackupCodesRenewed,
+    TrustedDeviceAdded,
+    PasswordChanged,
+    /// The password was right, the second factor was not: somebody may know the password.
+    SecondFactorFailed,
+    /// Too many wrong answers in a row: the account waits.
+    GuessesBlocked,
+}
+
+/// Where a request came from, as far as the request itself tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whence {
+    pub ip: String,
+    pub user_agent: String,
+}
+
+impl Whence {
+    /// "Firefox on Windows". Words from a closed list only: whoever asks for a code writes the header, and
+    /// its text must not reach the recipient, where `visit http://…` would become a link (SEC-035).
+    pub fn browser(&self) -> String {
+        // Order matters: most browsers also claim to be the ones below them.
+        const BROWSERS: &[(&str, &str)] = &[
+            ("Edg", "Edge"),
+            ("OPR/", "Opera"),
+            ("SamsungBrowser", "Samsung Internet"),
+            ("Firefox/", "Firefox"),
+            ("FxiOS", "Firefox"),
+            ("Chrome/", "Chrome"),
+            ("CriOS", "Chrome"),
+            ("Safari/", "Safari"),
+            ("curl/", "curl"),
+        ];
+        const SYSTEMS: &[(&str, &str)] = &[
+            ("iPhone", "an iPhone"),
+            ("iPad", "an iPad"),
+            ("Android", "Android"),
+            ("Windows", "Windows"),
+            ("CrOS", "ChromeOS"),
+            ("Mac OS X", "a Mac"),
+            ("Linux", "Linux"),
+        ];
+        let known = |words: &'static [(&str, &str)]| {
+            words.iter().find(|(mark, _)| self.user_agent.contains(mark)).map(|(_, name)| *name)
+        };
+        match (known(BROWSERS), known(SYSTEMS)) {
+            (Some(browser), Some(system)) => format!("{browser} on {system}"),
+            (Some(browser), None) => browser.to_owned(),
+            (None, Some(system)) => format!("an app on {system}"),
+            (None, None) => "an unknown app".to_owned(),
+        }
+    }
+}
+
+impl Letter {
+    /// The payload that is sealed into the outbox: the one place where a code or link is written out.
+    pub fn to_bytes(&self) -> Secret<Vec<u8>> {
+        // Large enough that the buffer rarely moves: what a moved buffer leaves behind is not wiped.
+        let mut bytes = Vec::with_capacity(4_096);
+        serde_json::to_writer(&mut bytes, self).expect("a letter has only string keys and finite numbers");
+        Secret::new(bytes)
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Unreadable> {
+        serde_json::from_slice(bytes).map_err(|_| Unreadable)
+    }
+}
+
+/// The payload is no letter. Says no more: a parser's complaint quotes what it read (SEC-111).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the payload is not a letter")
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+fn reveal<S: Serializer>(secret: &Secret<String>, output: S) -> Result<S::Ok, S::Error> {
+    output.serialize_str(secret.expose())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whence(user_agent: &str) -> Whence {
+        Whence { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
+    }
+
+    fn letter(message: Message) -> Letter {
+        Letter {
+            to: Destination::Email("jo@example.com".to_owned()),
+            recipient_name: "Jo".to_owned(),
+            message,
+            expires_at: Timestamp::from_seconds(600),
+        }
+    }
+
+    #[test]
+    fn a_letter_survives_the_payload() {
+        let sent = letter(Message::OneTimeCode {
+            code: "123456".into(),
+            purpose: CodePurpose::SignIn,
+            minutes: 5,
+            from: whence("curl/8"),
+        });
+        let read = Letter::from_bytes(sent.to_bytes().expose()).unwrap();
+        assert_eq!((&read.to, read.expires_at), (&sent.to, sent.expires_at));
+        let Message::OneTimeCode { code, minutes: 5, .. } = read.message else { panic!("another message") };
+        assert_eq!(code.expose(), "123456");
+    }
+
+    #[test]
+    fn debug_shows_neither_code_nor_link() {
+        let url = || Secret::from("https://id.example.com/s3cr3t");
+        let messages = [
+            Message::OneTimeCode {
+                code: "s3cr3t".into(),
+                purpose: CodePurpose::StepUp,
+                minutes: 5,
+                from: whence(""),
+            },
+            Message::VerifyEmail { url: url(), hours: 1 },
+            Message::ChangeEmail { url: url(), new_email: "new@example.com".to_owned() },
+            Message::ResetPassword { url: url(), minutes: 10 },
+            Message::DeleteAccount { url: url() },
+        ];
+        for message in messages {
+            let letter = letter(message);
+            assert!(!format!("{letter:?} {:?}", letter.to_bytes()).contains("s3cr3t"));
+        }
+    }
+
+    #[test]
+    fn a_damaged_payload_is_refused_without_being_quoted() {
+        let error =
+            Letter::from_bytes(br#"{"to":{"email":"jo@example.com"},"message":"123456"}"#).unwrap_err();
+        assert_eq!(error.to_string(), "the payload is not a letter");
+    }
+
+    #[test]
+    fn a_browser_is_named_in_our_words_only() {
+        let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36 Edg/126.0";
+        assert_eq!(whence(edge).browser(), "Edge on Windows");
+        let safari = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Safari/604.1";
+        assert_eq!(whence(safari).browser(), "Safari on an iPhone");
+        assert_eq!(
+            whence("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Firefox/127.0").browser(),
+            "Firefox on Linux"
+        );
+        assert_eq!(whence("visit http://evil.example\r\nBcc: x@y").browser(), "an unknown app");
+    }
+}

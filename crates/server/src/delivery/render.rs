@@ -1,0 +1,395 @@
+//! Words for messages: fills the templates under `templates/mail/`.
+//!
+//! The first line of a mail template is its subject, the rest its text. The HTML is laid out from the
+//! text, so the two cannot say different things.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use countersign_core::{
+    message::{CodePurpose, Letter, Message, Notice, Whence},
+    method::Method,
+    secret::Secret,
+    time::Timestamp,
+};
+
+use crate::fault::Fault;
+
+/// A mail in words. Subjects carry no secret: they show on locked screens and in the logs of mail servers.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    pub subject: String,
+    pub text: Secret<String>,
+    pub html: Secret<String>,
+}
+
+pub fn mail(app: &str, letter: &Letter) -> Result<Sheet, Fault> {
+    let page = fill(app, letter)?;
+    let (subject, text) = page.split_once("\n\n").unwrap_or((&page, ""));
+    let subject = one_line(subject);
+    let secret = secret_of(&letter.message);
+    let paragraphs = text
+        .split("\n\n")
+        .map(|paragraph| match (paragraph.trim(), &secret) {
+            (code, Some(SecretPart::Code(known))) if code == known.expose() => Paragraph::Code(code),
+            (url, Some(SecretPart::Link(known))) if url == known.expose() => Paragraph::Link(url),
+            (prose, _) => Paragraph::Prose(prose.replace('\n', " ")),
+        })
+        .collect();
+    let html = wording(&LetterHtml { subject: &subject, action: action(&letter.message), paragraphs })?;
+    Ok(Sheet { text: Secret::new(format!("{}\n", text.trim())), html: Secret::new(html), subject })
+}
+
+/// One short message: most phones show about 160 characters.
+pub fn sms(app: &str, letter: &Letter) -> Result<Secret<String>, Fault> {
+    let text = match (&letter.message, secret_of(&letter.message)) {
+        (Message::OneTimeCode { code, purpose, minutes, from }, _) => wording(&SmsCodeText {
+            app,
+            code: code.expose(),
+            purpose: *purpose,
+            minutes: counted(*minutes, "minute"),
+            browser: from.browser(),
+            ip: address(from),
+        })?,
+        (_, Some(SecretPart::Link(url))) => {
+            wording(&SmsLinkText { headline: &mail(app, letter)?.subject, url: url.expose() })?
+        }
+        _ => wording(&SmsNoticeText { headline: &mail(app, letter)?.subject })?,
+    };
+    Ok(Secret::new(text.trim().to_owned()))
+}
+
+/// Subject and text in one page.
+fn fill(app: &str, letter: &Letter) -> Result<String, Fault> {
+    let greeting = greeting(&letter.recipient_name);
+    match &letter.message {
+        Message::OneTimeCode { code, purpose, minutes, from } => wording(&CodeText {
+            app,
+            greeting,
+            code: code.expose(),
+            purpose: *purpose,
+            minutes: counted(*minutes, "minute"),
+            browser: from.browser(),
+            ip: address(from),
+        }),
+        Message::VerifyEmail { url, hours } => {
+            wording(&VerifyEmailText { app, greeting, url: url.expose(), hours: counted(*hours, "hour") })
+        }
+        Message::ChangeEmail { url, new_email } => {
+            wording(&ChangeEmailText { app, greeting, url: url.expose(), new_email: one_line(new_email) })
+        }
+        Message::ChangeEmailNotice { new_email } => {
+            wording(&ChangeEmailNoticeText { app, greeting, new_email: one_line(new_email) })
+        }
+        Message::ResetPassword { url, minutes } => wording(&ResetPasswordText {
+            app,
+            greeting,
+            url: url.expose(),
+            minutes: counted(*minutes, "minute"),
+        }),
+        Message::DeleteAccount { url } => wording(&DeleteAccountText { app, greeting, url: url.expose() }),
+        Message::Notice { what, from, at } => wording(&NoticeText {
+            app,
+            greeting,
+            what: *what,
+            browser: from.browser(),
+            ip: address(from),
+            at: minute_of(*at),
+        }),
+    }
+}
+
+fn wording(template: &impl Template) -> Result<String, Fault> {
+    template.render().map_err(|error| Fault::internal("a message template").because(error))
+}
+
+enum SecretPart<'a> {
+    Code(&'a Secret<String>),
+    Link(&'a Secret<String>),
+}
+
+fn secret_of(message: &Message) -> Option<SecretPart<'_>> {
+    match message {
+        Message::OneTimeCode { code, .. } => Some(SecretPart::Code(code)),
+        Message::VerifyEmail { url, .. }
+        | Message::ChangeEmail { url, .. }
+        | Message::ResetPassword { url, .. }
+        | Message::DeleteAccount { url } => Some(SecretPart::Link(url)),
+        Message::ChangeEmailNotice { .. } | Message::Notice { .. } => None,
+    }
+}
+
+/// What the button says.
+fn action(message: &Message) -> &'static str {
+    match message {
+        Message::VerifyEmail { .. } | Message::ChangeEmail { .. } => "Confirm email address",
+        Message::ResetPassword { .. } => "Choose a new password",
+        Message::DeleteAccount { .. } => "Delete my account",
+        Message::OneTimeCode { .. } | Message::ChangeEmailNotice { .. } | Message::Notice { .. } => "",
+    }
+}
+
+fn greeting(name: &str) -> String {
+    plausible_name(name).map_or_else(|| "Hello,".to_owned(), |name| format!("Hello {name},"))
+}
+
+/// A name is used only if it reads like one. Anybody can sign up a stranger's address under the name
+/// `You won! http://evil.example`, and we would be the ones to send it (SEC-035).
+pub fn plausible_name(name: &str) -> Option<String> {
+    let name = one_line(name);
+    let plausible = |c: char| c.is_alphabetic() || matches!(c, ' ' | '\'' | '’' | '-');
+    ((1..=40).contains(&name.chars().count()) && name.chars().all(plausible)).then_some(name)
+}
+
+/// An address or nothing: this too is a text that a stranger may have written into a header.
+fn address(from: &Whence) -> String {
+    from.ip.parse::<IpAddr>().map_or_else(|_| "unknown".to_owned(), |ip| ip.to_canonical().to_string())
+}
+
+fn counted(number: u32, unit: &str) -> String {
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `2026-11-22 at 10:11 UTC`: read the same way everywhere.
+fn minute_of(at: Timestamp) -> String {
+    let iso = at.to_iso();
+    format!("{} at {} UTC", &iso[..10], &iso[11..16])
+}
+
+/// The text without line breaks and other control characters, which a header must never get (SEC-035).
+pub fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[derive(Template)]
+#[template(path = "mail/code.txt")]
+struct CodeText<'a> {
+    app: &'a str,
+    greeting: String,
+    code: &'a str,
+    purpose: CodePurpose,
+    minutes: String,
+    browser: String,
+    ip: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/verify_email.txt")]
+struct VerifyEmailText<'a> {
+    app: &'a str,
+    greeting: String,
+    url: &'a str,
+    hours: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/change_email.txt")]
+struct ChangeEmailText<'a> {
+    app: &'a str,
+    greeting: String,
+    url: &'a str,
+    new_email: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/change_email_notice.txt")]
+struct ChangeEmailNoticeText<'a> {
+    app: &'a str,
+    greeting: String,
+    new_email: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/reset_password.txt")]
+struct ResetPasswordText<'a> {
+    app: &'a str,
+    greeting: String,
+    url: &'a str,
+    minutes: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/delete_account.txt")]
+struct DeleteAccountText<'a> {
+    app: &'a str,
+    greeting: String,
+    url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/notice.txt")]
+struct NoticeText<'a> {
+    app: &'a str,
+    greeting: String,
+    what: Notice,
+    browser: String,
+    ip: String,
+    at: String,
+}
+
+impl NoticeText<'_> {
+    fn spoken(&self, method: &Method) -> &'static str {
+        match method {
+            Method::Totp => "codes from an authenticator app",
+            Method::Email => "codes sent by email",
+            Method::BackupCode => "backup codes",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "mail/sms_code.txt")]
+struct SmsCodeText<'a> {
+    app: &'a str,
+    code: &'a str,
+    purpose: CodePurpose,
+    minutes: String,
+    browser: String,
+    ip: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/sms_link.txt")]
+struct SmsLinkText<'a> {
+    headline: &'a str,
+    url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/sms_notice.txt")]
+struct SmsNoticeText<'a> {
+    headline: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/letter.html")]
+struct LetterHtml<'a> {
+    subject: &'a str,
+    action: &'static str,
+    paragraphs: Vec<Paragraph<'a>>,
+}
+
+enum Paragraph<'a> {
+    Code(&'a str),
+    Link(&'a str),
+    Prose(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::message::Destination;
+
+    use super::*;
+
+    const LINK: &str = "https://id.example.com/auth/reset?token=abc&next=%2Fhome";
+
+    fn letter(message: Message) -> Letter {
+        Letter {
+            to: Destination::Email("jo@example.com".to_owned()),
+            recipient_name: "Jo O'Neill".to_owned(),
+            message,
+            expires_at: Timestamp::from_seconds(600),
+        }
+    }
+
+    fn whence() -> Whence {
+        let user_agent = "Mozilla/5.0 (Windows NT 10.0; rv:127.0) Gecko/20100101 Firefox/127.0";
+        Whence { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
+    }
+
+    fn code(from: Whence) -> Letter {
+        letter(Message::OneTimeCode { code: "123456".into(), purpose: CodePurpose::SignIn, minutes: 5, from })
+    }
+
+    fn notice(what: Notice) -> Letter {
+        letter(Message::Notice { what, from: whence(), at: Timestamp::from_seconds(1_700_000_000) })
+    }
+
+    #[test]
+    fn a_code_mail_says_all_that_is_due_and_has_no_link() {
+        let sheet = mail("Acme", &code(whence())).unwrap();
+        assert_eq!(sheet.subject, "Your Acme code");
+        assert_eq!(
+            sheet.text.expose(),
+            "Hello Jo O'Neill,\n\nHere is your code to sign in to Acme:\n\n123456\n\n\
+             It works once, for the next 5 minutes.\n\n\
+             It was requested from Firefox on Windows (IP address 203.0.113.9). If that was not\n\
+             you, ignore this message and give the code to nobody, not even to\n\
+             somebody who says they work for Acme.\n"
+        );
+        assert!(sheet.html.expose().contains(">123456</p>"));
+        for part in [sheet.text.expose(), sheet.html.expose(), sms("Acme", &code(whence())).unwrap().expose()]
+        {
+            assert!(!part.contains("http") && !part.contains("href"), "{part}");
+        }
+    }
+
+    #[test]
+    fn what_strangers_write_stays_out() {
+        let hostile = "http://evil.example\r\nBcc: x@y";
+        let mut letter = code(Whence { ip: hostile.to_owned(), user_agent: hostile.to_owned() });
+        letter.recipient_name = hostile.to_owned();
+        let sheet = mail("Acme", &letter).unwrap();
+        let sms = sms("Acme", &letter).unwrap();
+        for part in [sheet.text.expose(), sheet.html.expose(), &sheet.subject, sms.expose()] {
+            assert!(!part.contains("evil") && !part.contains("Bcc"), "{part}");
+        }
+        assert!(sheet.text.expose().starts_with("Hello,\n"));
+        assert!(sheet.text.expose().contains("an unknown app (IP address unknown)"));
+    }
+
+    #[test]
+    fn link_mails_carry_the_link_on_its_own_line() {
+        let url = || Secret::from(LINK);
+        let new_email = "new@example.com".to_owned();
+        for (message, subject) in [
+            (Message::VerifyEmail { url: url(), hours: 1 }, "Confirm your email address for Acme"),
+            (Message::ChangeEmail { url: url(), new_email }, "Confirm your new email address for Acme"),
+            (Message::ResetPassword { url: url(), minutes: 10 }, "Reset your Acme password"),
+            (Message::DeleteAccount { url: url() }, "Confirm that you want to delete your Acme account"),
+        ] {
+            let letter = letter(message);
+            let sheet = mail("Acme", &letter).unwrap();
+            assert_eq!(sheet.subject, subject);
+            assert!(sheet.text.expose().lines().any(|line| line == LINK));
+            assert!(sheet.html.expose().contains("token=abc&#38;next"), "escaped: {}", sheet.html.expose());
+            assert!(sms("Acme", &letter).unwrap().expose().ends_with(LINK));
+        }
+    }
+
+    #[test]
+    fn every_notice_reads_well() {
+        let method = Method::Totp;
+        for what in [
+            Notice::AuthenticatorAdded { method },
+            Notice::AuthenticatorRemoved { method },
+            Notice::BackupCodeUsed { left: 0 },
+            Notice::BackupCodeUsed { left: 1 },
+            Notice::BackupCodeUsed { left: 7 },
+            Notice::BackupCodesRenewed,
+            Notice::TrustedDeviceAdded,
+            Notice::PasswordChanged,
+            Notice::SecondFactorFailed,
+            Notice::GuessesBlocked,
+        ] {
+            let sheet = mail("Acme", &notice(what)).unwrap();
+            let text = sheet.text.expose();
+            assert!(sheet.subject.contains("Acme"), "{what:?}: {}", sheet.subject);
+            assert!(text.starts_with("Hello Jo O'Neill,\n\n"), "{what:?}: {text}");
+            assert!(
+                text.contains("on 2023-11-14 at 22:13 UTC, from Firefox on Windows\n"),
+                "{what:?}: {text}"
+            );
+            assert!(
+                !text.contains("\n\n\n") && !text.contains(" \n") && !text.contains("\n "),
+                "{what:?}: {text}"
+            );
+            assert!(sms("Acme", &notice(what)).unwrap().expose().len() <= 160);
+        }
+        let left = mail("Acme", &notice(Notice::BackupCodeUsed { left: 7 })).unwrap();
+        assert!(left.text.expose().contains("to sign in to Acme.\nYou have 7 left.\n\nThis happened"));
+    }
+}
