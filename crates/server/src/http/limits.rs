@@ -1,0 +1,181 @@
+//! Rate limits: how often one caller may ask one thing. The first door only; budgets for guesses live in the core.
+
+use std::{
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use countersign_core::time::Timestamp;
+
+/// At most `max` calls; the count starts afresh once `window` has passed without an allowed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub window: Duration,
+    pub max: u32,
+}
+
+/// Counters in a table of fixed size (P6): a million addresses cost no more memory than none. A key belongs to
+/// one row of the table, and a newcomer to a full row takes the place of whoever was quiet longest.
+///
+/// Keys are kept as keyed 64-bit hashes. Two keys that collide share a counter; nobody can aim for that.
+pub struct Limiter {
+    rows: Box<[Mutex<Row>]>,
+    hasher: RandomState,
+}
+
+/// Wide enough that rows fill evenly: at half the capacity, one in 250 has had to evict.
+const WIDTH: usize = 16;
+
+type Row = [Counter; WIDTH];
+
+#[derive(Clone, Copy, Default)]
+struct Counter {
+    key: u64,
+    /// The last allowed call, in microseconds since 1970.
+    last: i64,
+    /// Zero means that this place is free.
+    count: u32,
+}
+
+impl Limiter {
+    /// Room for `capacity` counters, 24 bytes each, all of it taken now.
+    pub fn new(capacity: usize) -> Self {
+        let rows = (capacity / WIDTH).max(1);
+        Self { rows: (0..rows).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    }
+
+    /// Counts one call, or says in how many seconds to try again. A refused call is not counted. The key is
+    /// whatever is limited: usually `(rate_key(ip), path)`.
+    pub fn check<K: Hash + ?Sized>(&self, key: &K, rule: Rule, now: Timestamp) -> Result<(), u64> {
+        let key = self.hasher.hash_one(key);
+        let row = &self.rows[(key as usize) % self.rows.len()];
+        // A poisoned row holds plain numbers, which are never half written.
+        let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
+        find(&mut row, key).call(rule, now)
+    }
+}
+
+fn find(row: &mut Row, key: u64) -> &mut Counter {
+    let known = row.iter().position(|counter| counter.count > 0 && counter.key == key);
+    let at = known.unwrap_or_else(|| {
+        let oldest = row.iter().enumerate().min_by_key(|(_, counter)| (counter.count > 0, counter.last));
+        let at = oldest.map_or(0, |(at, _)| at);
+        row[at] = Counter { key, ..Counter::default() };
+        at
+    });
+    &mut row[at]
+}
+
+impl Counter {
+    fn call(&mut self, rule: Rule, now: Timestamp) -> Result<(), u64> {
+        // A clock that was set back must not lock anybody out until it has caught up.
+        self.last = self.last.min(now.as_micros());
+        if self.count == 0 || now.since(Timestamp::from_micros(self.last)) >= rule.window {
+            *self = Self { count: 0, last: now.as_micros(), ..*self };
+        }
+        if self.count >= rule.max {
+            let wait = rule.window.saturating_sub(now.since(Timestamp::from_micros(self.last)));
+            return Err(wait.as_micros().div_ceil(1_000_000).max(1) as u64);
+        }
+        self.count += 1;
+        self.last = now.as_micros();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    const RULE: Rule = Rule { window: Duration::from_secs(10), max: 3 };
+    const NOON: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    fn at(seconds: f64) -> Timestamp {
+        NOON + Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn the_window_starts_over_after_quiet_only() {
+        let limiter = Limiter::new(1_000);
+        let call = |seconds| limiter.check(&("192.0.2.1", "/sign-in/email"), RULE, at(seconds));
+        assert_eq!([call(0.0), call(4.0), call(9.0)], [Ok(()), Ok(()), Ok(())]);
+        // Counted from the last allowed call, and refused calls do not extend it.
+        assert_eq!([call(9.0), call(10.5), call(18.999)], [Err(10), Err(9), Err(1)]);
+        assert_eq!([call(19.0), call(19.0), call(19.0), call(19.0)], [Ok(()), Ok(()), Ok(()), Err(10)]);
+        // Never ten seconds without an allowed call: the fourth is refused though the first is long ago.
+        assert_eq!([call(29.0), call(38.0), call(47.0), call(56.0)], [Ok(()), Ok(()), Ok(()), Err(1)]);
+    }
+
+    #[test]
+    fn keys_do_not_share() {
+        let limiter = Limiter::new(1_000);
+        for key in [("192.0.2.1", "/a"), ("192.0.2.1", "/b"), ("192.0.2.2", "/a")] {
+            for _ in 0..3 {
+                assert_eq!(limiter.check(&key, RULE, NOON), Ok(()));
+            }
+            assert_eq!(limiter.check(&key, RULE, NOON), Err(10));
+        }
+    }
+
+    #[test]
+    fn a_rule_of_zero_refuses_everything() {
+        let limiter = Limiter::new(1_000);
+        let never = Rule { max: 0, ..RULE };
+        assert_eq!(limiter.check("a", never, NOON), Err(10));
+        assert_eq!(limiter.check("a", RULE, NOON), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_nobody_out() {
+        let limiter = Limiter::new(1_000);
+        for _ in 0..3 {
+            limiter.check("a", RULE, at(1e6)).unwrap();
+        }
+        assert_eq!(limiter.check("a", RULE, NOON), Err(10));
+        assert_eq!(limiter.check("a", RULE, at(10.0)), Ok(()));
+    }
+
+    #[test]
+    fn a_million_addresses_take_no_more_room() {
+        let limiter = Limiter::new(4_096);
+        for n in 0..1_000_000_u32 {
+            let ip = IpAddr::V4(Ipv4Addr::from_bits(n));
+            assert_eq!(limiter.check(&(ip, "/sign-in/email"), RULE, NOON), Ok(()));
+        }
+        assert_eq!(limiter.rows.len() * WIDTH, 4_096);
+        assert_eq!(size_of::<Counter>(), 24);
+    }
+
+    #[test]
+    fn the_quietest_is_evicted_first() {
+        // One row: every key meets every other.
+        let limiter = Limiter::new(WIDTH);
+        for n in 0..WIDTH {
+            for _ in 0..3 {
+                limiter.check(&n, RULE, at(n as f64 / 100.0)).unwrap();
+            }
+        }
+        for newcomer in ["one", "two"] {
+            assert_eq!(limiter.check(newcomer, RULE, at(1.0)), Ok(()));
+        }
+        assert!(
+            (2..WIDTH).all(|n| limiter.check(&n, RULE, at(1.0)).is_err()),
+            "the others are still counted"
+        );
+    }
+
+    #[test]
+    fn threads_share_one_count() {
+        let limiter = Limiter::new(1_000);
+        let rule = Rule { max: 500, ..RULE };
+        let allowed: usize = std::thread::scope(|scope| {
+            let calls = || (0..1_000).filter(|_| limiter.check("a", rule, NOON).is_ok()).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(calls)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(allowed, 500);
+    }
+}
