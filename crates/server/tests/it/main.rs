@@ -1,0 +1,4 @@
+//! The integration tests: one binary, every promise, both databases (`STORE=postgres` switches).
+
+mod postgres;
+mod store;
