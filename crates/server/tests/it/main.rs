@@ -1,1 +1,7 @@
+//! The integration suite: one binary, real components. `STORE=postgres` runs it on PostgreSQL.
 
+mod config;
+mod delivery;
+mod postgres;
+mod smtp_sink;
+mod store;
