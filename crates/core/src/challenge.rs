@@ -1,1 +1,336 @@
-//! To be written.
+//! Challenges and the one judge: whether an offered proof passes, and what must be saved either way.
+
+use std::time::Duration;
+
+use crate::{
+    assurance::Proofs,
+    authenticator::{self, Authenticator, Kind},
+    denied::Denied,
+    ids::{AuthenticatorId, ChallengeId, OneTimeCodeId, UserId},
+    lockout::{Budget, Lane},
+    method::Method,
+    one_time_code,
+    policy::{self, Policy, Standing},
+    secret::Secret,
+    session::Session,
+    time::{MINUTE, Timestamp},
+    totp::{self, Answer},
+    user::User,
+};
+
+/// SEC-058.
+pub const LIFETIME: Duration = Duration::from_secs(10 * MINUTE.as_secs());
+/// Wrong answers one challenge survives; the next call ends it (SEC-023).
+pub const FAILURES_MAX: u32 = 5;
+/// Challenges one user may have open; the oldest makes room (SEC-060).
+pub const OPEN_MAX: usize = 5;
+
+/// An open question to one user, asked after the first factor.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    pub id: ChallengeId,
+    pub user_id: UserId,
+    pub state: State,
+    /// What was proven before the question was asked.
+    pub proofs: Proofs,
+    pub remember: bool,
+    pub failures: u32,
+    /// The user's security version when it was asked (SEC-059).
+    pub security_version: i64,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Pending,
+    Passed,
+    Failed,
+}
+
+impl State {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Passed, Self::Failed].into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+impl Challenge {
+    /// Still a question, of this version of the account.
+    pub fn is_open(&self, user: &User, now: Timestamp) -> bool {
+        self.state == State::Pending
+            && now < self.expires_at
+            && self.user_id == user.id
+            && self.security_version == user.security_version
+    }
+}
+
+/// Who offers the proof: somebody answering a challenge, or somebody already signed in.
+#[derive(Clone, Debug)]
+pub enum Asker {
+    Door(Challenge),
+    Inside(Session),
+}
+
+impl Asker {
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Door(_) => Lane::Door,
+            Self::Inside(_) => Lane::Session,
+        }
+    }
+}
+
+/// A proof as it was offered. Codes that are looked up by digest arrive digested; `None` is malformed.
+#[derive(Clone, Debug)]
+pub enum Offer {
+    Totp(Secret<String>),
+    EmailCode(Option<Vec<u8>>),
+    BackupCode(Option<Vec<u8>>),
+}
+
+impl Offer {
+    pub fn method(&self) -> Method {
+        match self {
+            Self::Totp(_) => Method::Totp,
+            Self::EmailCode(_) => Method::EmailCode,
+            Self::BackupCode(_) => Method::BackupCode,
+        }
+    }
+
+    /// Something a person could have read off a screen or a sheet. Anything else is refused like a wrong
+    /// code but costs no attempt: it cannot be a guess (SEC-008).
+    fn is_well_formed(&self) -> bool {
+        match self {
+            Self::Totp(code) => {
+                [6, 8].iter().any(|digits| totp::well_formed(code.expose(), *digits).is_some())
+            }
+            Self::EmailCode(digest) | Self::BackupCode(digest) => digest.is_some(),
+        }
+    }
+}
+
+/// The newest code sent for this challenge or session.
+#[derive(Clone, Debug)]
+pub struct SentCode {
+    pub id: OneTimeCodeId,
+    pub digest: Vec<u8>,
+    pub expires_at: Timestamp,
+    pub failures: u32,
+}
+
+/// What is known of the user's backup codes, seen from the offered one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackupCodes {
+    /// Active and unused.
+    pub left: u32,
+    /// Active, used or not: whether there is a set at all.
+    pub any: bool,
+    /// The offered one is among those left.
+    pub holds_offered: bool,
+}
+
+/// Everything the judge looks at, loaded in one visit to the store.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub policy: Policy,
+    pub user: User,
+    pub asker: Asker,
+    pub authenticators: Vec<Authenticator>,
+    pub sent_code: Option<SentCode>,
+    pub backup_codes: BackupCodes,
+    pub budget: Budget,
+}
+
+/// What the proof used up. Each is spent by one conditional statement, which must change one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spend {
+    Step { authenticator: AuthenticatorId, step: i64 },
+    SentCode(OneTimeCodeId),
+    BackupCode(Vec<u8>),
+}
+
+/// What the proof completes beside itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enrols {
+    Nothing,
+    /// Confirms an enrolment that was begun.
+    Confirm(AuthenticatorId),
+    /// Somebody without a second factor proved their mailbox: codes by mail become it.
+    EmailCode,
+}
+
+#[must_use]
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    Passed(Pass),
+    Refused(Refusal),
+}
+
+#[derive(Clone, Debug)]
+pub struct Pass {
+    pub method: Method,
+    pub spend: Spend,
+    pub enrols: Enrols,
+    /// What the session will have been proven with.
+    pub proofs: Proofs,
+}
+
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub denied: Denied,
+    /// A guess was evaluated and wrong: count it everywhere.
+    pub budget: Option<Budget>,
+    /// The challenge (at the door) or the sent code (inside) ends here.
+    pub ends: bool,
+}
+
+impl Refusal {
+    fn flat(denied: Denied) -> Verdict {
+        Verdict::Refused(Self { denied, budget: None, ends: false })
+    }
+}
+
+impl Case {
+    /// The order of the questions is the wire contract's: is there a question, is the method one of the
+    /// account's, is the account locked, is the budget spent, and only then: is the code right.
+    pub fn judge(&self, offer: &Offer, now: Timestamp) -> Verdict {
+        let method = offer.method();
+        if let Asker::Door(challenge) = &self.asker
+            && !challenge.is_open(&self.user, now)
+        {
+            return Refusal::flat(Denied::ChallengeGone);
+        }
+        if !self.can_be_proven_by(method, now) {
+            return Refusal::flat(Denied::NotEnrolled(method));
+        }
+        if let Some(wait) = self.budget.wait(now) {
+            return Refusal::flat(Denied::Locked { wait });
+        }
+        if method == Method::EmailCode && self.live_code(now).is_none() {
+            return Refusal::flat(Denied::CodeExpired);
+        }
+        if self.attempts_are_spent(method) {
+            return Verdict::Refused(Refusal { denied: Denied::TooManyAttempts, budget: None, ends: true });
+        }
+        if method == Method::EmailCode
+            && let Err(denied) = self.may_enrol_by_mail(now)
+        {
+            return Refusal::flat(denied);
+        }
+        match self.evaluate(offer, now) {
+            Some((spend, enrols)) => Verdict::Passed(Pass {
+                method,
+                spend,
+                enrols,
+                proofs: self.proofs_so_far().with(method, now),
+            }),
+            None => Verdict::Refused(Refusal {
+                denied: Denied::WrongCode(method),
+                budget: offer.is_well_formed().then(|| self.budget.after_failure(now)),
+                ends: false,
+            }),
+        }
+    }
+
+    fn proofs_so_far(&self) -> Proofs {
+        match &self.asker {
+            Asker::Door(challenge) => challenge.proofs.clone(),
+            Asker::Inside(session) => session.proofs.clone(),
+        }
+    }
+
+    fn can_be_proven_by(&self, method: Method, now: Timestamp) -> bool {
+        match (&self.asker, method) {
+            (_, Method::Password) => false,
+            (_, Method::BackupCode) => self.backup_codes.any,
+            (Asker::Door(_), _) => policy::accepts(self.policy, &self.user, &self.authenticators, method),
+            (Asker::Inside(_), Method::Totp) => self.totp_candidates(now).next().is_some(),
+            (Asker::Inside(_), Method::EmailCode) => true,
+        }
+    }
+
+    /// Authenticators a TOTP code may match: confirmed ones, and inside a session the one being enrolled.
+    fn totp_candidates(&self, now: Timestamp) -> impl Iterator<Item = &Authenticator> {
+        let inside = matches!(self.asker, Asker::Inside(_));
+        let candidate = move |one: &&Authenticator| {
+            one.method() == Method::Totp && (one.is_confirmed() || (inside && one.awaits_proof(now)))
+        };
+        self.authenticators.iter().filter(candidate)
+    }
+
+    fn live_code(&self, now: Timestamp) -> Option<&SentCode> {
+        self.sent_code.as_ref().filter(|code| now < code.expires_at)
+    }
+
+    fn attempts_are_spent(&self, method: Method) -> bool {
+        match &self.asker {
+            Asker::Door(challenge) => challenge.failures >= FAILURES_MAX,
+            Asker::Inside(_) => {
+                method == Method::EmailCode
+                    && self
+                        .sent_code
+                        .as_ref()
+                        .is_some_and(|code| code.failures >= one_time_code::FAILURES_MAX)
+            }
+        }
+    }
+
+    /// Inside a session a mailed code switches the second factor on: a change of factors.
+    fn may_enrol_by_mail(&self, now: Timestamp) -> Result<(), Denied> {
+        match &self.asker {
+            Asker::Inside(session) if !authenticator::second_factor_is_on(&self.authenticators) => {
+                let standing = Standing {
+                    second_factor_is_on: false,
+                    proofs: &session.proofs,
+                    password_now: false,
+                    enrolled_here_at: None,
+                };
+                policy::may_change_factors(standing, now)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn evaluate(&self, offer: &Offer, now: Timestamp) -> Option<(Spend, Enrols)> {
+        match offer {
+            Offer::Totp(code) => self.totp_candidates(now).find_map(|one| match &one.kind {
+                Kind::Totp(totp) => match totp.check(code.expose(), now) {
+                    Answer::Step(step) => {
+                        let enrols = if one.is_confirmed() {
+                            Enrols::Nothing
+                        } else {
+                            Enrols::Confirm(one.id.clone())
+                        };
+                        Some((Spend::Step { authenticator: one.id.clone(), step }, enrols))
+                    }
+                    Answer::Reused | Answer::Wrong => None,
+                },
+                Kind::EmailCode => None,
+            }),
+            Offer::EmailCode(digest) => {
+                let code = self.live_code(now)?;
+                let enrols = match &self.asker {
+                    Asker::Inside(_) if !authenticator::second_factor_is_on(&self.authenticators) => {
+                        Enrols::EmailCode
+                    }
+                    _ => Enrols::Nothing,
+                };
+                crate::secret::same(digest.as_ref()?, &code.digest)
+                    .then(|| (Spend::SentCode(code.id.clone()), enrols))
+            }
+            Offer::BackupCode(digest) => self
+                .backup_codes
+                .holds_offered
+                .then(|| digest.clone())
+                .flatten()
+                .map(|digest| (Spend::BackupCode(digest), Enrols::Nothing)),
+        }
+    }
+}

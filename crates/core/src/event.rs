@@ -1,1 +1,70 @@
-//! To be written.
+//! Events: what the journal keeps of every act, written in the same transaction as its effect (SEC-112).
+
+use crate::{
+    ids::{SessionId, UserId},
+    session::Visitor,
+    time::Timestamp,
+};
+
+macro_rules! kinds {
+    ($($kind:ident = $name:literal),* $(,)?) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($kind),*
+        }
+
+        impl Kind {
+            /// The stored name. Never changes meaning.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name),*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    SignedUp = "user.signed_up",
+    UserUpdated = "user.updated",
+    UserDeletionRequested = "user.deletion_requested",
+    UserDeleted = "user.deleted",
+    EmailVerificationSent = "email.verification_sent",
+    EmailVerified = "email.verified",
+    EmailChangeRequested = "email.change_requested",
+    EmailChanged = "email.changed",
+    PasswordRefused = "password.refused",
+    PasswordChanged = "password.changed",
+    PasswordResetRequested = "password.reset_requested",
+    PasswordReset = "password.reset",
+    ChallengeOpened = "challenge.opened",
+    ChallengePassed = "challenge.passed",
+    ChallengeExhausted = "challenge.exhausted",
+    CodeSent = "code.sent",
+    CodeRefused = "code.refused",
+    ProofRenewed = "proof.renewed",
+    EnrolmentBegun = "enrolment.begun",
+    AuthenticatorAdded = "authenticator.added",
+    AuthenticatorRemoved = "authenticator.removed",
+    AuthenticatorRevealed = "authenticator.revealed",
+    BackupCodesRenewed = "backup_codes.renewed",
+    BackupCodeUsed = "backup_code.used",
+    TrustedDeviceAdded = "trusted_device.added",
+    TrustedDeviceUsed = "trusted_device.used",
+    TrustedDeviceStolen = "trusted_device.stolen",
+    TrustedDeviceRemoved = "trusted_device.removed",
+    SignedIn = "session.signed_in",
+    SignedOut = "session.signed_out",
+    SessionRevoked = "session.revoked",
+}
+
+/// One entry. `detail` is JSON and never holds a secret: facts such as `{"method":"totp"}`.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub kind: Kind,
+    pub at: Timestamp,
+    pub user_id: Option<UserId>,
+    pub session_id: Option<SessionId>,
+    pub visitor: Visitor,
+    pub detail: serde_json::Value,
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{method::Method, secret::Secret, time::Timestamp};
+use crate::{method::Method, secret::Secret, session::Visitor, time::Timestamp};
 
 /// One message to one destination, decided inside a transaction and delivered after its commit (SEC-034).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub enum Message {
         purpose: CodePurpose,
         /// How long the code lives, counted from its sending.
         minutes: u32,
-        from: Whence,
+        from: Visitor,
     },
     VerifyEmail {
         #[serde(serialize_with = "reveal")]
@@ -60,7 +60,7 @@ pub enum Message {
         url: Secret<String>,
     },
     /// Something happened to the account (SEC-109). Carries no secret.
-    Notice { what: Notice, from: Whence, at: Timestamp },
+    Notice { what: Notice, from: Visitor, at: Timestamp },
 }
 
 /// What the code is good for, said in the message so that nobody can be talked into another use (SEC-035).
@@ -97,50 +97,6 @@ pub enum Notice {
     GuessesBlocked,
 }
 
-/// Where a request came from, as far as the request itself tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Whence {
-    pub ip: String,
-    pub user_agent: String,
-}
-
-impl Whence {
-    /// "Firefox on Windows". Words from a closed list only: whoever asks for a code writes the header, and
-    /// its text must not reach the recipient, where `visit http://…` would become a link (SEC-035).
-    pub fn browser(&self) -> String {
-        // Order matters: most browsers also claim to be the ones below them.
-        const BROWSERS: &[(&str, &str)] = &[
-            ("Edg", "Edge"),
-            ("OPR/", "Opera"),
-            ("SamsungBrowser", "Samsung Internet"),
-            ("Firefox/", "Firefox"),
-            ("FxiOS", "Firefox"),
-            ("Chrome/", "Chrome"),
-            ("CriOS", "Chrome"),
-            ("Safari/", "Safari"),
-            ("curl/", "curl"),
-        ];
-        const SYSTEMS: &[(&str, &str)] = &[
-            ("iPhone", "an iPhone"),
-            ("iPad", "an iPad"),
-            ("Android", "Android"),
-            ("Windows", "Windows"),
-            ("CrOS", "ChromeOS"),
-            ("Mac OS X", "a Mac"),
-            ("Linux", "Linux"),
-        ];
-        let known = |words: &'static [(&str, &str)]| {
-            words.iter().find(|(mark, _)| self.user_agent.contains(mark)).map(|(_, name)| *name)
-        };
-        match (known(BROWSERS), known(SYSTEMS)) {
-            (Some(browser), Some(system)) => format!("{browser} on {system}"),
-            (Some(browser), None) => browser.to_owned(),
-            (None, Some(system)) => format!("an app on {system}"),
-            (None, None) => "an unknown app".to_owned(),
-        }
-    }
-}
-
 impl Letter {
     /// The payload that is sealed into the outbox: the one place where a code or link is written out.
     pub fn to_bytes(&self) -> Secret<Vec<u8>> {
@@ -175,8 +131,8 @@ fn reveal<S: Serializer>(secret: &Secret<String>, output: S) -> Result<S::Ok, S:
 mod tests {
     use super::*;
 
-    fn whence(user_agent: &str) -> Whence {
-        Whence { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
+    fn visitor(user_agent: &str) -> Visitor {
+        Visitor { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
     }
 
     fn letter(message: Message) -> Letter {
@@ -194,7 +150,7 @@ mod tests {
             code: "123456".into(),
             purpose: CodePurpose::SignIn,
             minutes: 5,
-            from: whence("curl/8"),
+            from: visitor("curl/8"),
         });
         let read = Letter::from_bytes(sent.to_bytes().expose()).unwrap();
         assert_eq!((&read.to, read.expires_at), (&sent.to, sent.expires_at));
@@ -210,7 +166,7 @@ mod tests {
                 code: "s3cr3t".into(),
                 purpose: CodePurpose::StepUp,
                 minutes: 5,
-                from: whence(""),
+                from: visitor(""),
             },
             Message::VerifyEmail { url: url(), hours: 1 },
             Message::ChangeEmail { url: url(), new_email: "new@example.com".to_owned() },
@@ -228,18 +184,5 @@ mod tests {
         let error =
             Letter::from_bytes(br#"{"to":{"email":"jo@example.com"},"message":"123456"}"#).unwrap_err();
         assert_eq!(error.to_string(), "the payload is not a letter");
-    }
-
-    #[test]
-    fn a_browser_is_named_in_our_words_only() {
-        let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36 Edg/126.0";
-        assert_eq!(whence(edge).browser(), "Edge on Windows");
-        let safari = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Safari/604.1";
-        assert_eq!(whence(safari).browser(), "Safari on an iPhone");
-        assert_eq!(
-            whence("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Firefox/127.0").browser(),
-            "Firefox on Linux"
-        );
-        assert_eq!(whence("visit http://evil.example\r\nBcc: x@y").browser(), "an unknown app");
     }
 }

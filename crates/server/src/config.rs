@@ -8,7 +8,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use countersign_core::secret::Secret;
+use countersign_core::{policy::Policy, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -77,9 +77,19 @@ pub enum EmailVerification {
     Required,
 }
 
+/// How an account ends that its owner asked to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    Immediate,
+    /// A mailed link asks once more.
+    Mail,
+}
+
 #[derive(Clone, Debug)]
 pub struct Accounts {
     pub email_verification: EmailVerification,
+    pub deletion: Deletion,
+    pub policy: Policy,
 }
 
 #[derive(Clone, Debug)]
@@ -128,5 +138,15 @@ impl Config {
     /// Whether cookies carry `Secure`: always, except on one's own machine without TLS.
     pub fn secure_cookies(&self) -> bool {
         self.public_url.scheme() == "https"
+    }
+
+    /// Scheme, host and port of the public URL, as browsers send them in `Origin`.
+    pub fn origin(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
+    }
+
+    /// Whether the dialect of this name is switched on.
+    pub fn speaks(&self, dialect: &str) -> bool {
+        dialect != "better-auth" || self.better_auth.enabled
     }
 }

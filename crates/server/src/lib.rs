@@ -12,6 +12,7 @@ pub mod fault;
 pub mod hashing;
 pub mod http;
 pub mod operations;
+mod outbox_page;
 pub mod store;
 pub mod telemetry;
 pub mod vault;

@@ -67,6 +67,10 @@ settings! {
         "pretty, json, or auto: pretty on a terminal [auto]");
     EMAIL_VERIFICATION = setting("accounts.email_verification", "COUNTERSIGN_EMAIL_VERIFICATION",
         "optional or required [optional]");
+    EMAIL_CODES = setting("accounts.email_codes", "COUNTERSIGN_EMAIL_CODES",
+        "who may answer a challenge by mailed code: everyone with a second factor, or enrolled people only [everyone]");
+    DELETION = setting("accounts.deletion", "COUNTERSIGN_DELETION",
+        "an account asked to go goes at once (immediate) or by a mailed link (mail) [immediate]");
     BETTER_AUTH = setting("better_auth.enabled", "COUNTERSIGN_BETTER_AUTH", "on or off [on]");
     COOKIE_PREFIX = setting("better_auth.cookie_prefix", "COUNTERSIGN_BETTER_AUTH_COOKIE_PREFIX",
         "[better-auth]");

@@ -8,13 +8,16 @@ use std::{
     thread::available_parallelism,
 };
 
-use countersign_core::secret::Secret;
+use countersign_core::{
+    policy::{EmailCodes, Policy},
+    secret::Secret,
+};
 use ipnet::{IpNet, Ipv4Net};
 use lettre::{Address, message::Mailbox};
 use url::{Host, Url};
 
 use super::{
-    Accounts, BetterAuth, Config, Database, EmailVerification, Flags, Given, Log, LogFormat, Mail,
+    Accounts, BetterAuth, Config, Database, Deletion, EmailVerification, Flags, Given, Log, LogFormat, Mail,
     MasterKeys, Mistake, Sms,
     settings::{self as setting, SETTINGS, Setting},
     sources::{Found, Layers, quoted},
@@ -81,6 +84,10 @@ impl Reading {
                 email_verification: self
                     .parse(&setting::EMAIL_VERIFICATION, email_verification)
                     .unwrap_or(EmailVerification::Optional),
+                deletion: self.parse(&setting::DELETION, deletion).unwrap_or(Deletion::Immediate),
+                policy: Policy {
+                    email_codes: self.parse(&setting::EMAIL_CODES, email_codes).unwrap_or_default(),
+                },
             },
             better_auth: BetterAuth {
                 enabled: self.parse(&setting::BETTER_AUTH, on_or_off).unwrap_or(true),
@@ -346,6 +353,22 @@ fn email_verification(text: &str) -> Result<EmailVerification, Wrong> {
         "optional" => Ok(EmailVerification::Optional),
         "required" => Ok(EmailVerification::Required),
         _ => Err("is neither optional nor required".to_owned()),
+    }
+}
+
+fn deletion(text: &str) -> Result<Deletion, Wrong> {
+    match text {
+        "immediate" => Ok(Deletion::Immediate),
+        "mail" => Ok(Deletion::Mail),
+        _ => Err("is neither immediate nor mail".to_owned()),
+    }
+}
+
+fn email_codes(text: &str) -> Result<EmailCodes, Wrong> {
+    match text {
+        "everyone" => Ok(EmailCodes::Everyone),
+        "enrolled" => Ok(EmailCodes::Enrolled),
+        _ => Err("is neither everyone nor enrolled".to_owned()),
     }
 }
 

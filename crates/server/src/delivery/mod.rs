@@ -31,7 +31,7 @@ use crate::{
     config::{self, Config},
     delivery::{sink::Sink, sms::Gateway, smtp::Smtp},
     fault::{Fault, FaultKind},
-    store::{Store, Tx, outbox::OutboxRow},
+    store::{OutboxRow, Store, Tx},
     vault::Vault,
 };
 

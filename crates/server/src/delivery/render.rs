@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use askama::Template;
 use countersign_core::{
-    message::{CodePurpose, Letter, Message, Notice, Whence},
+    message::{CodePurpose, Letter, Message, Notice},
     method::Method,
     secret::Secret,
+    session::Visitor,
     time::Timestamp,
 };
 
@@ -142,7 +143,7 @@ pub fn plausible_name(name: &str) -> Option<String> {
 }
 
 /// An address or nothing: this too is a text that a stranger may have written into a header.
-fn address(from: &Whence) -> String {
+fn address(from: &Visitor) -> String {
     from.ip.parse::<IpAddr>().map_or_else(|_| "unknown".to_owned(), |ip| ip.to_canonical().to_string())
 }
 
@@ -234,8 +235,9 @@ impl NoticeText<'_> {
     fn spoken(&self, method: &Method) -> &'static str {
         match method {
             Method::Totp => "codes from an authenticator app",
-            Method::Email => "codes sent by email",
+            Method::EmailCode => "codes sent by email",
             Method::BackupCode => "backup codes",
+            Method::Password => "a password",
         }
     }
 }
@@ -295,12 +297,12 @@ mod tests {
         }
     }
 
-    fn whence() -> Whence {
+    fn whence() -> Visitor {
         let user_agent = "Mozilla/5.0 (Windows NT 10.0; rv:127.0) Gecko/20100101 Firefox/127.0";
-        Whence { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
+        Visitor { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
     }
 
-    fn code(from: Whence) -> Letter {
+    fn code(from: Visitor) -> Letter {
         letter(Message::OneTimeCode { code: "123456".into(), purpose: CodePurpose::SignIn, minutes: 5, from })
     }
 
@@ -330,7 +332,7 @@ mod tests {
     #[test]
     fn what_strangers_write_stays_out() {
         let hostile = "http://evil.example\r\nBcc: x@y";
-        let mut letter = code(Whence { ip: hostile.to_owned(), user_agent: hostile.to_owned() });
+        let mut letter = code(Visitor { ip: hostile.to_owned(), user_agent: hostile.to_owned() });
         letter.recipient_name = hostile.to_owned();
         let sheet = mail("Acme", &letter).unwrap();
         let sms = sms("Acme", &letter).unwrap();

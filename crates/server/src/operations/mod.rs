@@ -1,1 +1,158 @@
-//! To be written.
+//! Operations: one act each that a surface can ask for. They load, ask the core, save, and say the outcome.
+//!
+//! Every operation reads the clock once and does its writing in one transaction. A refusal is saved before
+//! it is said: closures return `Ok(Err(denied))`, which commits, and only then the caller hears it.
+
+pub mod accounts;
+pub mod authenticators;
+pub mod challenge;
+pub mod emails;
+pub mod housekeeping;
+pub mod passwords;
+pub mod sessions;
+pub mod sign_in;
+pub mod tokens;
+mod trusted_devices;
+
+use std::sync::Arc;
+
+use countersign_core::{
+    denied::Denied,
+    entropy::Entropy,
+    event::{Event, Kind},
+    ids::{EventId, OutboxId, SessionId, UserId},
+    message::{Destination, Letter, Message, Notice},
+    policy::Policy,
+    session::Visitor,
+    time::{DAY, Timestamp},
+    user::User,
+};
+use serde_json::Value;
+
+use crate::{
+    ctx::Ctx,
+    dice::Dice,
+    fault::Fault,
+    store::{Envelope, OutboxRow, Tx},
+    vault::Vault,
+};
+
+/// Why an operation did not do what was asked: the caller's news, or our failure.
+#[derive(Debug)]
+pub enum Stop {
+    Denied(Denied),
+    Fault(Fault),
+}
+
+pub type Outcome<T> = Result<T, Stop>;
+
+impl From<Denied> for Stop {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// One act: the moment it happens, who asked, and the dice and keys it needs inside its transaction.
+#[derive(Clone)]
+pub(crate) struct Act {
+    pub now: Timestamp,
+    pub visitor: Visitor,
+    pub policy: Policy,
+    pub dice: Arc<Dice>,
+    pub vault: Arc<Vault>,
+}
+
+impl Act {
+    /// Reads the clock: once per operation.
+    fn begin(ctx: &Ctx, visitor: &Visitor) -> Self {
+        Self {
+            now: ctx.clock.now(),
+            visitor: visitor.clone(),
+            policy: ctx.config.accounts.policy,
+            dice: Arc::clone(&ctx.dice),
+            vault: Arc::clone(&ctx.vault),
+        }
+    }
+
+    fn dice(&self) -> &dyn Entropy {
+        self.dice.as_ref()
+    }
+
+    /// Writes the journal, in the transaction of the effect.
+    fn record(&self, tx: &mut Tx<'_>, kind: Kind, whose: Whose<'_>, detail: Value) -> Result<(), Fault> {
+        let event = Event {
+            kind,
+            at: self.now,
+            user_id: whose.user.cloned(),
+            session_id: whose.session.cloned(),
+            visitor: self.visitor.clone(),
+            detail,
+        };
+        tx.record(&EventId::new(self.now, self.dice()), &event)
+    }
+
+    /// Puts a message for the user's own address into the outbox.
+    fn write_to(&self, tx: &mut Tx<'_>, user: &User, message: Message) -> Result<(), Fault> {
+        self.write_letter(tx, user, user.email.clone(), message, self.now + DAY)
+    }
+
+    fn write_letter(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &User,
+        email: String,
+        message: Message,
+        expires_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let letter =
+            Letter { to: Destination::Email(email), recipient_name: user.name.clone(), message, expires_at };
+        let envelope = Envelope {
+            id: OutboxId::new(self.now, self.dice()),
+            user_id: user.id.clone(),
+            created_at: self.now,
+        };
+        tx.post(&OutboxRow::seal(&self.vault, envelope, &letter)?)
+    }
+
+    /// Tells the user that something happened to the account (SEC-109).
+    fn notify(&self, tx: &mut Tx<'_>, user: &User, what: Notice) -> Result<(), Fault> {
+        let notice = Message::Notice { what, from: self.visitor.clone(), at: self.now };
+        self.write_to(tx, user, notice)
+    }
+}
+
+/// Whose journal an entry belongs to.
+#[derive(Clone, Copy, Default)]
+struct Whose<'a> {
+    user: Option<&'a UserId>,
+    session: Option<&'a SessionId>,
+}
+
+impl<'a> Whose<'a> {
+    fn user(user: &'a UserId) -> Self {
+        Self { user: Some(user), session: None }
+    }
+
+    fn session(user: &'a UserId, session: &'a SessionId) -> Self {
+        Self { user: Some(user), session: Some(session) }
+    }
+}
+
+impl Ctx {
+    /// One write transaction whose refusals are committed before they are heard.
+    async fn write<T, F>(&self, work: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Result<T, Denied>, Fault> + Send + 'static,
+    {
+        let outcome = self.store.write(work).await?;
+        self.nudge.nudge();
+        Ok(outcome?)
+    }
+}

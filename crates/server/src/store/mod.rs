@@ -4,16 +4,29 @@
 //! closure cannot end in a commit even if it answers `Ok`. PostgreSQL does this by nature, SQLite is made to.
 //! Where a conflict is an expected answer, write `ON CONFLICT` or a conditional statement and count the rows.
 
+mod authenticators;
+mod challenges;
+mod journal;
+mod keys;
+mod links;
 mod migrations;
+mod outbox;
 mod postgres;
+mod purge;
 mod queue;
+mod sessions;
 mod sqlite;
+mod users;
 mod value;
 
 use std::sync::Arc;
 
 use countersign_core::{ids::UserId, time::Timestamp};
 
+pub use challenges::NewCode;
+pub use links::{Link, Purpose};
+pub use outbox::{Envelope, OutboxRow};
+pub use sessions::{NewTrustedDevice, SignedIn};
 pub use value::{Column, Value};
 
 use crate::{
@@ -165,10 +178,7 @@ impl<'a> Tx<'a> {
         Self { session, failed: false }
     }
 
-    fn say<T>(
-        &mut self,
-        statement: impl FnOnce(&mut Session<'a>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    fn say<T>(&mut self, statement: impl FnOnce(&mut Session<'a>) -> Result<T, Fault>) -> Result<T, Fault> {
         if self.failed {
             return Err(Fault::internal("an earlier statement of this transaction failed"));
         }

@@ -65,11 +65,8 @@ impl Engine {
         let connection = open_writer(&path)?;
         refuse_damage(&path, &connection)?;
         let queue = Arc::new(Queue::new(QUEUE));
-        let readers = Readers {
-            path: path.clone(),
-            idle: Mutex::default(),
-            permits: Semaphore::new(READERS),
-        };
+        let readers =
+            Readers { path: path.clone(), idle: Mutex::default(), permits: Semaphore::new(READERS) };
         let writer = Writer { path, connection: Some(connection), hurt: AtomicBool::new(false) };
         let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn({
             let queue = queue.clone();
@@ -83,10 +80,7 @@ impl Engine {
         &self.queue
     }
 
-    pub(super) async fn read<T>(
-        &self,
-        work: impl Fn(&mut Tx<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    pub(super) async fn read<T>(&self, work: impl Fn(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.readers.read(work).await
     }
 }
@@ -190,7 +184,8 @@ impl Writer {
 
     fn run_group(&mut self, queue: &Queue, batch: &mut Vec<Box<dyn Job>>) -> Result<(), Failure> {
         if self.connection.is_none() {
-            self.connection = Some(open_writer(&self.path).map_err(|fault| Failure::lasting(fault.to_string()))?);
+            self.connection =
+                Some(open_writer(&self.path).map_err(|fault| Failure::lasting(fault.to_string()))?);
         }
         let Some(connection) = &self.connection else { return Ok(()) };
         let before = connection.total_changes();
@@ -427,7 +422,8 @@ fn open_writer(path: &Path) -> Result<Connection, Fault> {
 }
 
 fn open_reader(path: &Path) -> Result<Connection, Fault> {
-    let cannot = |error: Error| Fault::unavailable("the database cannot be opened for reading").because(error);
+    let cannot =
+        |error: Error| Fault::unavailable("the database cannot be opened for reading").because(error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(cannot)?;
     connection.set_prepared_statement_cache_capacity(256);
@@ -456,7 +452,8 @@ fn true_path(path: &Path) -> Result<PathBuf, Fault> {
 /// would drop every lock this process holds on it (fcntl(2)), those of an SQLite connection included.
 fn private_file(path: &Path) -> Result<(), Fault> {
     let shown = path.display();
-    let cannot = |error| Fault::misconfigured(format!("the database {shown} cannot be opened")).because(error);
+    let cannot =
+        |error| Fault::misconfigured(format!("the database {shown} cannot be opened")).because(error);
     if !path.exists() {
         let mut creation = OpenOptions::new();
         creation.write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;

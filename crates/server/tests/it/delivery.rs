@@ -7,16 +7,14 @@ use countersign::{
     config::{self, Config},
     delivery::{Courier, Failure, Outgoing, Parts, smtp::Smtp},
     dice::Dice,
-    store::{
-        Store,
-        outbox::{Envelope, OutboxRow},
-    },
+    store::{Envelope, OutboxRow, Store},
     vault::{Keyring, Vault},
 };
 use countersign_core::{
     ids::{OutboxId, UserId},
-    message::{CodePurpose, Destination, Letter, Message, Whence},
+    message::{CodePurpose, Destination, Letter, Message},
     secret::Secret,
+    session::Visitor,
     time::{HOUR, MINUTE, SECOND, Timestamp},
 };
 
@@ -80,7 +78,7 @@ impl Desk {
                 code: code.into(),
                 purpose: CodePurpose::SignIn,
                 minutes: 5,
-                from: Whence { ip: "203.0.113.9".to_owned(), user_agent: "curl/8".to_owned() },
+                from: Visitor { ip: "203.0.113.9".to_owned(), user_agent: "curl/8".to_owned() },
             },
             expires_at: now + life,
         };

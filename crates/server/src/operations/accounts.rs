@@ -1,0 +1,243 @@
+//! The account itself: profile, password, and its end.
+
+use countersign_core::{
+    denied::Denied,
+    event::Kind,
+    message::Notice,
+    policy::{self, Standing},
+    secret::Secret,
+    session::Visitor,
+    user::{self, User},
+};
+use serde_json::json;
+
+use crate::{
+    config::Deletion,
+    ctx::Ctx,
+    fault::Fault,
+    operations::{
+        Act, Outcome, Whose,
+        emails::{self, LinkShape, Mailer},
+        passwords,
+        sessions::{self, Minted, NewSession, SignedIn},
+        sign_in,
+    },
+    store::{Purpose, Tx},
+};
+
+/// A change of profile: what is `None` stays.
+#[derive(Debug, Default)]
+pub struct ProfileChange {
+    pub name: Option<String>,
+    /// `Some(None)` takes the picture away.
+    pub image: Option<Option<String>>,
+}
+
+pub async fn update(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, change: ProfileChange) -> Outcome<()> {
+    if change.name.is_none() && change.image.is_none() {
+        return Err(Denied::NothingToUpdate.into());
+    }
+    let mut user = who.user.clone();
+    user.name = change.name.unwrap_or(user.name);
+    user.image = change.image.unwrap_or(user.image);
+    sign_in::check_profile(&user.name, user.image.as_deref())?;
+    let act = Act::begin(ctx, visitor);
+    ctx.write(move |tx| {
+        tx.rename_user(&user, act.now)?;
+        act.record(tx, Kind::UserUpdated, Whose::user(&user.id), json!({}))?;
+        Ok(Ok(()))
+    })
+    .await
+}
+
+pub struct PasswordChange {
+    pub current: Secret<String>,
+    pub new: Secret<String>,
+    pub revoke_other_sessions: bool,
+}
+
+/// A changed password, with a fresh session if the others were to go.
+#[derive(Debug)]
+pub struct PasswordChanged {
+    pub user: User,
+    pub session: Option<Minted>,
+}
+
+/// Trusted devices go with the old password, whatever happens to the sessions (SEC-082).
+pub async fn change_password(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    change: PasswordChange,
+) -> Outcome<PasswordChanged> {
+    passwords::not_too_long(&change.current)?;
+    passwords::fits(&change.new)?;
+    if who.user.password.is_none() {
+        return Err(Denied::NoPassword.into());
+    }
+    passwords::check(ctx, visitor, &who.user, change.current).await?;
+    let hash = passwords::hash(ctx, change.new).await?;
+    let act = Act::begin(ctx, visitor);
+    let (seen, revoke) = (who.clone(), change.revoke_other_sessions);
+    ctx.write(move |tx| {
+        let who = match sessions::still(&act, tx, &seen)? {
+            Ok(who) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let user = &who.user;
+        tx.set_password(&user.id, &hash, false, act.now)?;
+        tx.delete_links(&user.id, Purpose::ResetPassword)?;
+        tx.delete_trusted_devices(&user.id)?;
+        act.record(tx, Kind::PasswordChanged, Whose::session(&user.id, &who.session.id), json!({}))?;
+        act.notify(tx, user, Notice::PasswordChanged)?;
+        let session = if revoke {
+            tx.delete_sessions(&user.id, None)?;
+            Some(remint(&act, tx, &who)?)
+        } else {
+            None
+        };
+        let user = tx.user(&user.id)?.ok_or_else(|| Fault::internal("a locked user vanished"))?;
+        Ok(Ok(PasswordChanged { user, session }))
+    })
+    .await
+}
+
+/// The same sign-in under a new token (SEC-073).
+pub(crate) fn remint(act: &Act, tx: &mut Tx<'_>, who: &SignedIn) -> Result<Minted, Fault> {
+    let proofs = who.session.proofs.clone();
+    sessions::mint(act, tx, NewSession { user: &who.user.id, proofs, remember: who.session.remember })
+}
+
+/// Mails a reset link if the address is somebody's. The answer is the same either way (SEC-115).
+pub async fn request_password_reset(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    email: &str,
+    link: LinkShape,
+) -> Outcome<()> {
+    let email = user::email(email).ok_or(Denied::EmailInvalid)?;
+    let act = Act::begin(ctx, visitor);
+    let mailer = Mailer::new(ctx, link);
+    ctx.write(move |tx| {
+        if let Some(user) = tx.user_by_email(&email)? {
+            mailer.send(&act, tx, &user, Purpose::ResetPassword)?;
+        }
+        Ok(Ok(()))
+    })
+    .await
+}
+
+/// Sets a new password by mailed link. Ends every session, trusted device and open question of the user;
+/// the second factor stays and no session is made (SEC-078, SEC-103).
+pub async fn reset_password(ctx: &Ctx, visitor: &Visitor, token: &str, new: Secret<String>) -> Outcome<()> {
+    passwords::fits(&new)?;
+    if !emails::would_open(ctx, token, Purpose::ResetPassword).await? {
+        return Err(Denied::LinkInvalid.into());
+    }
+    let hash = passwords::hash(ctx, new).await?;
+    let act = Act::begin(ctx, visitor);
+    let token = Secret::from(token);
+    ctx.write(move |tx| {
+        let id = match emails::spend(&act, tx, token.expose(), Purpose::ResetPassword)? {
+            Ok(id) => id,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let Some(user) = tx.user(&id)? else {
+            return Ok(Err(Denied::LinkInvalid));
+        };
+        tx.set_password(&id, &hash, true, act.now)?;
+        tx.delete_links(&id, Purpose::ResetPassword)?;
+        tx.delete_sessions(&id, None)?;
+        tx.delete_trusted_devices(&id)?;
+        act.record(tx, Kind::PasswordReset, Whose::user(&id), json!({}))?;
+        act.notify(tx, &user, Notice::PasswordChanged)?;
+        Ok(Ok(()))
+    })
+    .await
+}
+
+/// How somebody asks for their account to go.
+pub struct Farewell {
+    pub password: Option<Secret<String>>,
+    pub link: LinkShape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FarewellTaken {
+    Deleted,
+    /// A mailed link asks once more.
+    Mailed,
+}
+
+/// Deletes the account, or mails the link that does. Without the password, the session must be young; with
+/// a second factor in force, it must have been proven within five minutes.
+pub async fn delete(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    farewell: Farewell,
+) -> Outcome<FarewellTaken> {
+    let password_now = farewell.password.is_some();
+    if let Some(password) = farewell.password {
+        passwords::check(ctx, visitor, &who.user, password).await?;
+    }
+    let act = Act::begin(ctx, visitor);
+    let by_mail = ctx.config.accounts.deletion == Deletion::Mail;
+    let mailer = Mailer::new(ctx, farewell.link);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let who = match sessions::still(&act, tx, &seen)? {
+            Ok(who) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if let Err(denied) = may_leave(&who, password_now, &act) {
+            return Ok(Err(denied));
+        }
+        if by_mail {
+            mailer.send(&act, tx, &who.user, Purpose::DeleteAccount)?;
+            return Ok(Ok(FarewellTaken::Mailed));
+        }
+        erase(&act, tx, &who.user)?;
+        Ok(Ok(FarewellTaken::Deleted))
+    })
+    .await
+}
+
+fn may_leave(who: &SignedIn, password_now: bool, act: &Act) -> Result<(), Denied> {
+    let standing = Standing {
+        second_factor_is_on: who.second_factor_is_on,
+        proofs: &who.session.proofs,
+        password_now,
+        enrolled_here_at: None,
+    };
+    if who.second_factor_is_on {
+        policy::may_change_factors(standing, act.now)
+    } else if password_now || who.session.is_young(act.now) {
+        Ok(())
+    } else {
+        Err(Denied::StaleSession)
+    }
+}
+
+/// Opens the mailed link that ends the account. Only the person's own session may.
+pub async fn confirm_delete(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, token: &str) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let (user, token) = (who.user.clone(), Secret::from(token));
+    ctx.write(move |tx| {
+        let found = emails::find(&act, tx, token.expose(), &[Purpose::DeleteAccount])?;
+        if !found.is_ok_and(|link| link.user_id == user.id) {
+            return Ok(Err(Denied::LinkInvalid));
+        }
+        if let Err(denied) = emails::spend(&act, tx, token.expose(), Purpose::DeleteAccount)? {
+            return Ok(Err(denied));
+        }
+        erase(&act, tx, &user)?;
+        Ok(Ok(()))
+    })
+    .await
+}
+
+fn erase(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+    tx.delete_user(&user.id)?;
+    act.record(tx, Kind::UserDeleted, Whose::user(&user.id), json!({}))
+}

@@ -1,0 +1,401 @@
+//! Answering: a proof is offered, the core judges it, and what it buys is created where it is spent.
+
+use countersign_core::{
+    authenticator::{self, Authenticator},
+    backup_code,
+    challenge::{Asker, Case, Enrols, Offer, Pass, Refusal, Spend, State, Verdict},
+    denied::Denied,
+    event::Kind,
+    ids::{AuthenticatorId, OneTimeCodeId, UserId},
+    lockout::Budget,
+    message::{CodePurpose, Message, Notice},
+    method::Method,
+    one_time_code, policy,
+    secret::Secret,
+    session::Visitor,
+    time::DAY,
+    user::User,
+};
+use serde_json::json;
+
+use crate::{
+    ctx::Ctx,
+    fault::Fault,
+    operations::{
+        Act, Outcome, Whose, accounts,
+        sessions::{self, Minted, NewSession, SignedIn},
+        sign_in, trusted_devices,
+    },
+    store::{NewCode, Tx},
+};
+
+/// Who is answering: a live session wins over a challenge; the tokens as the browser sent them.
+#[derive(Clone, Debug, Default)]
+pub struct Answerer {
+    pub session: Option<String>,
+    pub challenge: Option<String>,
+}
+
+/// A proof as it was typed.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    pub method: Method,
+    pub code: Secret<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// Skip the second step in this browser for a while.
+    pub trust_device: bool,
+    /// Prove only: at the door, no session is made of it.
+    pub no_session: bool,
+}
+
+#[derive(Debug)]
+pub enum Answered {
+    /// The challenge is passed.
+    SignedIn { user: User, session: Minted, trusted_device: Option<Secret<String>> },
+    /// The challenge is passed, and no session was wanted.
+    ProvenOnly { user: User },
+    /// Somebody signed in proved themselves again, or completed an enrolment; that rotates the session.
+    Proven { who: SignedIn, rotated: Option<Minted> },
+}
+
+/// Judges one offered proof. Everything it uses up and everything it buys is one transaction.
+pub async fn answer(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    answerer: Answerer,
+    offered: (Typed, Wishes),
+) -> Outcome<Answered> {
+    let act = Act::begin(ctx, visitor);
+    let (typed, wishes) = offered;
+    ctx.write(move |tx| {
+        let Some(asker) = find_asker(&act, tx, &answerer)? else {
+            return Ok(Err(Denied::ChallengeGone));
+        };
+        let Some((case, offer)) = load(&act, tx, asker, &typed)? else {
+            return Ok(Err(Denied::ChallengeGone));
+        };
+        match case.judge(&offer, act.now) {
+            Verdict::Refused(refusal) => save_refusal(&act, tx, &case, refusal).map(Err),
+            Verdict::Passed(pass) => {
+                if !spend(&act, tx, &case.user.id, &pass.spend)? {
+                    // Somebody else spent it between our reading and now.
+                    return Ok(Err(Denied::WrongCode(pass.method)));
+                }
+                settle(&act, tx, &case, &pass)?;
+                match case.asker {
+                    Asker::Door(_) => enter(&act, tx, case, (pass, wishes)),
+                    Asker::Inside(_) => prove_inside(&act, tx, case, pass),
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// The asker, with everything that follows about this user serialised from here on.
+fn find_asker(act: &Act, tx: &mut Tx<'_>, answerer: &Answerer) -> Result<Option<Asker>, Fault> {
+    if let Some(token) = &answerer.session {
+        let digest = sessions::digest(&act.vault, token);
+        if let Some(who) = tx.signed_in(&digest)? {
+            tx.lock_user(&who.user.id)?;
+            let again = tx.signed_in(&digest)?.filter(|who| who.session.is_live(act.now));
+            if let Some(who) = again {
+                return Ok(Some(Asker::Inside(who.session)));
+            }
+        }
+    }
+    let Some(token) = &answerer.challenge else {
+        return Ok(None);
+    };
+    let digest = sign_in::challenge_digest(&act.vault, token);
+    let Some(challenge) = tx.challenge(&digest)? else {
+        return Ok(None);
+    };
+    tx.lock_user(&challenge.user_id)?;
+    Ok(tx.challenge(&digest)?.map(Asker::Door))
+}
+
+fn user_of(asker: &Asker) -> &UserId {
+    match asker {
+        Asker::Door(challenge) => &challenge.user_id,
+        Asker::Inside(session) => &session.user_id,
+    }
+}
+
+fn binding_of(asker: &Asker) -> &str {
+    match asker {
+        Asker::Door(challenge) => challenge.id.as_str(),
+        Asker::Inside(session) => session.id.as_str(),
+    }
+}
+
+/// Gathers what the judge looks at, and digests what is looked up by digest.
+fn load(act: &Act, tx: &mut Tx<'_>, asker: Asker, typed: &Typed) -> Result<Option<(Case, Offer)>, Fault> {
+    let Some(user) = tx.user(user_of(&asker))? else {
+        return Ok(None);
+    };
+    let offer = offer(act, &user.id, binding_of(&asker), typed);
+    let sent_code = match typed.method {
+        Method::EmailCode => tx.sent_code(&user.id, binding_of(&asker))?,
+        _ => None,
+    };
+    let backup_codes = match &offer {
+        Offer::BackupCode(digest) => tx.backup_codes(&user.id, digest.as_deref())?,
+        _ => Default::default(),
+    };
+    let case = Case {
+        policy: act.policy,
+        authenticators: tx.authenticators(&act.vault, &user.id)?,
+        budget: tx.budget(&user.id, asker.lane())?,
+        sent_code,
+        backup_codes,
+        asker,
+        user,
+    };
+    Ok(Some((case, offer)))
+}
+
+fn offer(act: &Act, user: &UserId, binding: &str, typed: &Typed) -> Offer {
+    let code = typed.code.expose();
+    match typed.method {
+        Method::EmailCode => Offer::EmailCode(
+            one_time_code::well_formed(code).map(|code| sent_digest(act, binding, code.expose())),
+        ),
+        Method::BackupCode => Offer::BackupCode(
+            backup_code::normalise(code).map(|code| backup_digest(act, user, code.expose())),
+        ),
+        Method::Totp | Method::Password => Offer::Totp(typed.code.clone()),
+    }
+}
+
+fn sent_digest(act: &Act, binding: &str, code: &str) -> Vec<u8> {
+    act.vault.digest("one-time code", &[binding.as_bytes(), code.as_bytes()])
+}
+
+/// Bound to the user, so that equal codes of two people differ at rest (SEC-015).
+pub(crate) fn backup_digest(act: &Act, user: &UserId, normalised: &str) -> Vec<u8> {
+    act.vault.digest("backup code", &[user.as_str().as_bytes(), normalised.as_bytes()])
+}
+
+/// Each spend is one conditional statement; `false` means somebody else was first.
+fn spend(act: &Act, tx: &mut Tx<'_>, user: &UserId, spend: &Spend) -> Result<bool, Fault> {
+    match spend {
+        Spend::Step { authenticator, step } => tx.spend_step(authenticator, *step, act.now),
+        Spend::SentCode(id) => tx.spend_code(id, act.now),
+        Spend::BackupCode(digest) => tx.spend_backup_code(user, digest, act.now),
+    }
+}
+
+/// What a right answer settles whoever gave it: the failures before it, and what the user should hear.
+fn settle(act: &Act, tx: &mut Tx<'_>, case: &Case, pass: &Pass) -> Result<(), Fault> {
+    if case.budget != Budget::default() {
+        tx.set_budget(&case.user.id, case.asker.lane(), Budget::after_success())?;
+    }
+    if case.user.password_by_mail && pass.method != Method::EmailCode {
+        tx.forget_password_came_by_mail(&case.user.id)?;
+    }
+    if pass.method == Method::BackupCode {
+        let left = case.backup_codes.left.saturating_sub(1);
+        act.record(tx, Kind::BackupCodeUsed, Whose::user(&case.user.id), json!({ "left": left }))?;
+        act.notify(tx, &case.user, Notice::BackupCodeUsed { left })?;
+    }
+    Ok(())
+}
+
+fn save_refusal(act: &Act, tx: &mut Tx<'_>, case: &Case, refusal: Refusal) -> Result<Denied, Fault> {
+    let whose = Whose::user(&case.user.id);
+    if let Some(budget) = refusal.budget {
+        tx.set_budget(&case.user.id, case.asker.lane(), budget)?;
+        if let Asker::Door(challenge) = &case.asker {
+            tx.count_challenge_failure(&challenge.id)?;
+        }
+        if let Some(code) = &case.sent_code {
+            tx.count_code_failure(&code.id)?;
+        }
+        act.record(tx, Kind::CodeRefused, whose, json!({ "failures": budget.failures }))?;
+        warn_owner(act, tx, case, budget)?;
+    }
+    if refusal.ends {
+        match &case.asker {
+            Asker::Door(challenge) => {
+                tx.end_challenge(&challenge.id, State::Failed, act.now)?;
+            }
+            Asker::Inside(_) => {
+                if let Some(code) = &case.sent_code {
+                    tx.spend_code(&code.id, act.now)?;
+                }
+            }
+        }
+        act.record(tx, Kind::ChallengeExhausted, whose, json!({}))?;
+    }
+    Ok(refusal.denied)
+}
+
+/// The password was right and the code was not: the owner should know, once per run of failures (SEC-109).
+fn warn_owner(act: &Act, tx: &mut Tx<'_>, case: &Case, budget: Budget) -> Result<(), Fault> {
+    if matches!(case.asker, Asker::Door(_)) && budget.failures == countersign_core::challenge::FAILURES_MAX {
+        act.notify(tx, &case.user, Notice::SecondFactorFailed)?;
+    }
+    if budget.failures == countersign_core::lockout::FREE {
+        act.notify(tx, &case.user, Notice::GuessesBlocked)?;
+    }
+    Ok(())
+}
+
+/// The door opens: the challenge ends exactly once, in the transaction that makes the session.
+fn enter(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    case: Case,
+    passed: (Pass, Wishes),
+) -> Result<Result<Answered, Denied>, Fault> {
+    let (pass, wishes) = passed;
+    let Asker::Door(challenge) = case.asker else {
+        return Err(Fault::internal("only a challenge opens the door"));
+    };
+    if !tx.end_challenge(&challenge.id, State::Passed, act.now)? {
+        return Err(Fault::internal("a locked challenge ended twice"));
+    }
+    let user = case.user;
+    let detail = json!({ "challenge": challenge.id, "method": pass.method });
+    if wishes.no_session {
+        act.record(tx, Kind::ChallengePassed, Whose::user(&user.id), detail)?;
+        return Ok(Ok(Answered::ProvenOnly { user }));
+    }
+    let new = NewSession { user: &user.id, proofs: pass.proofs, remember: challenge.remember };
+    let session = sessions::mint(act, tx, new)?;
+    let whose = Whose::session(&user.id, &session.session.id);
+    act.record(tx, Kind::ChallengePassed, whose, detail)?;
+    let trusted_device =
+        if wishes.trust_device { Some(trusted_devices::trust(act, tx, &user)?) } else { None };
+    Ok(Ok(Answered::SignedIn { user, session, trusted_device }))
+}
+
+/// Inside a session: the proof refreshes it, and may complete an enrolment.
+fn prove_inside(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    case: Case,
+    pass: Pass,
+) -> Result<Result<Answered, Denied>, Fault> {
+    let Asker::Inside(mut session) = case.asker else {
+        return Err(Fault::internal("only a session proves itself again"));
+    };
+    session.proofs = pass.proofs.clone();
+    let was_on = authenticator::second_factor_is_on(&case.authenticators);
+    let mut who = SignedIn { session, user: case.user, second_factor_is_on: was_on };
+    if pass.enrols == Enrols::Nothing {
+        tx.set_proofs(&who.session.id, &who.session.proofs)?;
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::ProofRenewed, whose, json!({ "method": pass.method }))?;
+        return Ok(Ok(Answered::Proven { who, rotated: None }));
+    }
+    match &pass.enrols {
+        Enrols::Confirm(id) => confirm(act, tx, id)?,
+        Enrols::EmailCode | Enrols::Nothing => add_email_code(act, tx, &who.user.id)?,
+    }
+    who.second_factor_is_on = true;
+    let rotated = factor_added(act, tx, &who, (pass.method, was_on))?;
+    Ok(Ok(Answered::Proven { who, rotated }))
+}
+
+fn confirm(act: &Act, tx: &mut Tx<'_>, id: &AuthenticatorId) -> Result<(), Fault> {
+    if tx.confirm_authenticator(id, act.now)? {
+        Ok(())
+    } else {
+        Err(Fault::internal("an enrolment was confirmed twice"))
+    }
+}
+
+pub(crate) fn add_email_code(act: &Act, tx: &mut Tx<'_>, user: &UserId) -> Result<(), Fault> {
+    let one = Authenticator {
+        id: AuthenticatorId::new(act.now, act.dice()),
+        user_id: user.clone(),
+        kind: authenticator::Kind::EmailCode,
+        created_at: act.now,
+        confirmed_at: Some(act.now),
+    };
+    tx.insert_authenticator(&act.vault, &one)
+}
+
+/// After a factor was added: sessions that never showed it end, trusted devices go, open challenges die, the
+/// user hears of it. The first factor gives the asking session a new token; a further one leaves it be.
+pub(crate) fn factor_added(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &SignedIn,
+    added: (Method, bool),
+) -> Result<Option<Minted>, Fault> {
+    let (method, was_on) = added;
+    let user = &who.user;
+    if method == Method::Totp {
+        tx.activate_backup_codes(&user.id, act.now)?;
+    }
+    tx.raise_security_version(&user.id, act.now)?;
+    tx.delete_trusted_devices(&user.id)?;
+    act.record(
+        tx,
+        Kind::AuthenticatorAdded,
+        Whose::session(&user.id, &who.session.id),
+        json!({ "method": method }),
+    )?;
+    act.notify(tx, user, Notice::AuthenticatorAdded { method })?;
+    if was_on {
+        tx.delete_sessions(&user.id, Some(&who.session.id))?;
+        tx.set_proofs(&who.session.id, &who.session.proofs)?;
+        return Ok(None);
+    }
+    tx.delete_sessions(&user.id, None)?;
+    accounts::remint(act, tx, who).map(Some)
+}
+
+/// Sends a code to the user's address, for this challenge or session and nothing else (SEC-025).
+pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    ctx.write(move |tx| {
+        let Some(asker) = find_asker(&act, tx, &answerer)? else {
+            return Ok(Err(Denied::ChallengeGone));
+        };
+        let Some(user) = tx.user(user_of(&asker))? else {
+            return Ok(Err(Denied::ChallengeGone));
+        };
+        let authenticators = tx.authenticators(&act.vault, &user.id)?;
+        let purpose = match &asker {
+            Asker::Door(challenge) => {
+                if !challenge.is_open(&user, act.now) {
+                    return Ok(Err(Denied::ChallengeGone));
+                }
+                if !policy::accepts(act.policy, &user, &authenticators, Method::EmailCode) {
+                    return Ok(Err(Denied::NotEnrolled(Method::EmailCode)));
+                }
+                CodePurpose::SignIn
+            }
+            Asker::Inside(_) if authenticator::second_factor_is_on(&authenticators) => CodePurpose::StepUp,
+            Asker::Inside(_) => CodePurpose::Enrol,
+        };
+        let earlier = tx.codes_sent(&user.id, act.now - DAY)?;
+        if let Err(wait) = one_time_code::may_send(&earlier, act.now) {
+            return Ok(Err(Denied::TooSoon { wait }));
+        }
+        let binding = binding_of(&asker);
+        let code = one_time_code::new(act.dice());
+        let new = NewCode {
+            id: OneTimeCodeId::new(act.now, act.dice()),
+            user: &user.id,
+            binding,
+            digest: sent_digest(&act, binding, code.expose()),
+            sent_at: act.now,
+            expires_at: act.now + one_time_code::LIFETIME,
+        };
+        tx.insert_code(&new)?;
+        let minutes = (one_time_code::LIFETIME.as_secs() / 60) as u32;
+        let message = Message::OneTimeCode { code, purpose, minutes, from: act.visitor.clone() };
+        act.write_letter(tx, &user, user.email.clone(), message, new.expires_at)?;
+        act.record(tx, Kind::CodeSent, Whose::user(&user.id), json!({ "channel": "email" }))?;
+        Ok(Ok(()))
+    })
+    .await
+}

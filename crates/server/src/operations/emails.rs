@@ -1,0 +1,300 @@
+//! Mailed links: verifying an address, changing it. Links are one-time, bound to purpose and address.
+
+use std::time::Duration;
+
+use countersign_core::{
+    denied::Denied,
+    entropy,
+    event::Kind,
+    ids::{LinkId, UserId},
+    message::Message,
+    one_time_code,
+    policy::{self, Standing},
+    secret::Secret,
+    session::Visitor,
+    time::{DAY, HOUR},
+    user::{self, User},
+};
+use serde_json::json;
+use url::Url;
+
+pub use crate::store::Purpose as LinkPurpose;
+use crate::{
+    ctx::Ctx,
+    fault::Fault,
+    operations::{
+        Act, Outcome, Whose,
+        sessions::{self, SignedIn},
+    },
+    store::{Link, Purpose, Tx},
+};
+
+/// Length of a link's token, `[A-Za-z0-9]`: 190 bits (SEC-022 asks for 128).
+const TOKEN_LENGTH: usize = 32;
+const LIFETIME: Duration = HOUR;
+
+/// What a surface's link looks like around its token. Host and scheme always come from the configuration,
+/// never from a request (SEC-027).
+#[derive(Clone, Debug, Default)]
+pub struct LinkShape {
+    /// Path and query up to the token, such as `/api/auth/verify-email?token=`.
+    pub before: String,
+    pub after: String,
+}
+
+/// Writes links into mails.
+#[derive(Clone)]
+pub(crate) struct Mailer {
+    public_url: Url,
+    shape: LinkShape,
+}
+
+/// One link to be mailed to somebody.
+struct Errand<'a> {
+    user: &'a User,
+    /// Where it goes: the user's own address, or one that is to become theirs.
+    to: &'a str,
+    purpose: Purpose,
+}
+
+impl Mailer {
+    pub(crate) fn new(ctx: &Ctx, shape: LinkShape) -> Self {
+        Self { public_url: ctx.config.public_url.clone(), shape }
+    }
+
+    /// Mails a link to the user's own address.
+    pub(crate) fn send(
+        &self,
+        act: &Act,
+        tx: &mut Tx<'_>,
+        user: &User,
+        purpose: Purpose,
+    ) -> Result<(), Fault> {
+        self.run(act, tx, Errand { user, to: &user.email, purpose })
+    }
+
+    /// Sends nothing once the limits are reached (SEC-031), and does not tell: the answer must not depend
+    /// on whether a mail went out.
+    fn run(&self, act: &Act, tx: &mut Tx<'_>, errand: Errand<'_>) -> Result<(), Fault> {
+        let Errand { user, to, purpose } = errand;
+        let earlier = tx.links_sent(&user.id, purpose, act.now - DAY)?;
+        if one_time_code::may_send(&earlier, act.now).is_err() {
+            return Ok(());
+        }
+        let token = Secret::new(entropy::alphanumeric(act.dice(), TOKEN_LENGTH));
+        let link = Link {
+            id: LinkId::new(act.now, act.dice()),
+            purpose,
+            user_id: user.id.clone(),
+            email: to.to_owned(),
+            expires_at: act.now + LIFETIME,
+            used_at: None,
+        };
+        tx.insert_link(&link, &digest(act, token.expose()), act.now)?;
+        let url = Secret::new(format!(
+            "{}{}{}{}",
+            self.public_url.as_str().trim_end_matches('/'),
+            self.shape.before,
+            token.expose(),
+            self.shape.after
+        ));
+        let (message, kind) = match purpose {
+            Purpose::VerifyEmail => (Message::VerifyEmail { url, hours: 1 }, Kind::EmailVerificationSent),
+            Purpose::ConfirmEmailChange => {
+                (Message::ChangeEmail { url, new_email: to.to_owned() }, Kind::EmailChangeRequested)
+            }
+            Purpose::ResetPassword => {
+                (Message::ResetPassword { url, minutes: 60 }, Kind::PasswordResetRequested)
+            }
+            Purpose::DeleteAccount => (Message::DeleteAccount { url }, Kind::UserDeletionRequested),
+        };
+        act.write_letter(tx, user, to.to_owned(), message, link.expires_at)?;
+        act.record(tx, kind, Whose::user(&user.id), json!({}))
+    }
+}
+
+fn digest(act: &Act, token: &str) -> Vec<u8> {
+    act.vault.digest("link", &[token.as_bytes()])
+}
+
+/// A link that was opened, looked at inside a transaction.
+pub(crate) fn find(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    token: &str,
+    purposes: &[Purpose],
+) -> Result<Result<Link, Denied>, Fault> {
+    Ok(match tx.link(&digest(act, token))? {
+        Some(link) if !purposes.contains(&link.purpose) => Err(Denied::LinkInvalid),
+        Some(link) if act.now >= link.expires_at => Err(Denied::LinkExpired),
+        Some(link) => Ok(link),
+        None => Err(Denied::LinkInvalid),
+    })
+}
+
+/// Mails a verification link. A stranger always hears yes; a signed-in person hears what is the matter.
+pub async fn request_verification(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    asked: VerificationRequest<'_>,
+) -> Outcome<()> {
+    let email = user::email(asked.email).ok_or(Denied::EmailInvalid)?;
+    if let Some(who) = asked.who {
+        if who.user.email != email {
+            return Err(Denied::EmailMismatch.into());
+        }
+        if who.user.email_verified_at.is_some() {
+            return Err(Denied::EmailAlreadyVerified.into());
+        }
+    }
+    let act = Act::begin(ctx, visitor);
+    let mailer = Mailer::new(ctx, asked.link);
+    ctx.write(move |tx| {
+        if let Some(user) = tx.user_by_email(&email)?
+            && user.email_verified_at.is_none()
+        {
+            mailer.send(&act, tx, &user, Purpose::VerifyEmail)?;
+        }
+        Ok(Ok(()))
+    })
+    .await
+}
+
+pub struct VerificationRequest<'a> {
+    pub email: &'a str,
+    pub who: Option<&'a SignedIn>,
+    pub link: LinkShape,
+}
+
+/// What opening a verification link did.
+#[derive(Debug)]
+pub enum Opened {
+    /// The address is verified: now, or already was by this very link.
+    Verified,
+    /// The user's address is the new one.
+    Changed(User),
+}
+
+/// Opens a mailed verification or change link. Verifying again is harmless; changing happens once.
+pub async fn open(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<Opened> {
+    let act = Act::begin(ctx, visitor);
+    let token = Secret::from(token);
+    ctx.write(move |tx| {
+        let purposes = [Purpose::VerifyEmail, Purpose::ConfirmEmailChange];
+        let link = match find(&act, tx, token.expose(), &purposes)? {
+            Ok(link) => link,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        tx.lock_user(&link.user_id)?;
+        let spent = tx.spend_link(&link.id, act.now)?;
+        match link.purpose {
+            Purpose::VerifyEmail => verify(&act, tx, &link),
+            _ if !spent => Ok(Err(Denied::LinkInvalid)),
+            _ => change(&act, tx, &link),
+        }
+    })
+    .await
+}
+
+fn verify(act: &Act, tx: &mut Tx<'_>, link: &Link) -> Result<Result<Opened, Denied>, Fault> {
+    if tx.verify_email(&link.user_id, &link.email, act.now)? {
+        act.record(tx, Kind::EmailVerified, Whose::user(&link.user_id), json!({}))?;
+        return Ok(Ok(Opened::Verified));
+    }
+    // A link opened twice, by a person or a scanner, still tells the truth; a link to an address that is
+    // no longer theirs does not.
+    let user = tx.user(&link.user_id)?;
+    let holds = user.is_some_and(|user| user.email == link.email && user.email_verified_at.is_some());
+    Ok(if holds { Ok(Opened::Verified) } else { Err(Denied::LinkInvalid) })
+}
+
+fn change(act: &Act, tx: &mut Tx<'_>, link: &Link) -> Result<Result<Opened, Denied>, Fault> {
+    let Some(before) = tx.user(&link.user_id)? else {
+        return Ok(Err(Denied::LinkInvalid));
+    };
+    if !tx.change_email(&link.user_id, &link.email, act.now)? {
+        return Ok(Err(Denied::LinkInvalid));
+    }
+    // Every other link that went to the old or a third address is void now (SEC-106).
+    for purpose in [Purpose::VerifyEmail, Purpose::ConfirmEmailChange, Purpose::ResetPassword] {
+        tx.delete_links_except(&link.user_id, purpose, &link.id)?;
+    }
+    act.record(tx, Kind::EmailChanged, Whose::user(&link.user_id), json!({}))?;
+    let notice = Message::ChangeEmailNotice { new_email: link.email.clone() };
+    act.write_to(tx, &before, notice)?;
+    Ok(tx.user(&link.user_id)?.map(Opened::Changed).ok_or(Denied::LinkInvalid))
+}
+
+pub struct EmailChange<'a> {
+    pub new_email: &'a str,
+    pub link: LinkShape,
+}
+
+/// Asks the new address to confirm; nothing changes before it does. A taken address hears nothing, and
+/// the asker cannot tell (SEC-115).
+pub async fn request_change(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    wish: EmailChange<'_>,
+) -> Outcome<()> {
+    let new_email = user::email(wish.new_email).ok_or(Denied::EmailInvalid)?;
+    if new_email == who.user.email {
+        return Err(Denied::EmailUnchanged.into());
+    }
+    let act = Act::begin(ctx, visitor);
+    let mailer = Mailer::new(ctx, wish.link);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let who = match sessions::still(&act, tx, &seen)? {
+            Ok(who) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if let Err(denied) = may_change_email(&who, &act) {
+            return Ok(Err(denied));
+        }
+        if tx.user_by_email(&new_email)?.is_none() {
+            let errand = Errand { user: &who.user, to: &new_email, purpose: Purpose::ConfirmEmailChange };
+            mailer.run(&act, tx, errand)?;
+        }
+        Ok(Ok(()))
+    })
+    .await
+}
+
+/// The address can be a second factor, so with one in force changing it is a change of factors (SEC-033).
+fn may_change_email(who: &SignedIn, act: &Act) -> Result<(), Denied> {
+    if !who.second_factor_is_on {
+        return Ok(());
+    }
+    let standing = Standing {
+        second_factor_is_on: true,
+        proofs: &who.session.proofs,
+        password_now: false,
+        enrolled_here_at: None,
+    };
+    policy::may_change_factors(standing, act.now)
+}
+
+/// Whether a link of this purpose would still open, without opening it.
+pub async fn would_open(ctx: &Ctx, token: &str, purpose: Purpose) -> Outcome<bool> {
+    let act = Act::begin(ctx, &Visitor::default());
+    let token = Secret::from(token);
+    let found = ctx.store.read(move |tx| find(&act, tx, token.expose(), &[purpose])).await?;
+    Ok(found.is_ok_and(|link| link.used_at.is_none()))
+}
+
+/// Spends a link inside a transaction and says whose it was.
+pub(crate) fn spend(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    token: &str,
+    purpose: Purpose,
+) -> Result<Result<UserId, Denied>, Fault> {
+    let link = match find(act, tx, token, &[purpose])? {
+        Ok(link) => link,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    tx.lock_user(&link.user_id)?;
+    Ok(if tx.spend_link(&link.id, act.now)? { Ok(link.user_id) } else { Err(Denied::LinkInvalid) })
+}

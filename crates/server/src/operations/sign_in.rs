@@ -1,0 +1,238 @@
+//! Signing up and signing in with a password: a session, or the question that stands before it.
+
+use countersign_core::{
+    assurance::Proofs,
+    authenticator,
+    challenge::{self, Challenge, State},
+    denied::Denied,
+    entropy,
+    event::Kind,
+    ids::{ChallengeId, UserId},
+    method::Method,
+    password::{DECOY, Verification},
+    policy,
+    secret::Secret,
+    session::Visitor,
+    user::{self, User},
+};
+use serde_json::json;
+
+pub use crate::operations::trusted_devices::Renewed;
+use crate::{
+    config::EmailVerification,
+    ctx::Ctx,
+    fault::Fault,
+    operations::{
+        Act, Outcome, Whose,
+        emails::{LinkShape, Mailer},
+        passwords,
+        sessions::{self, Minted, NewSession},
+        trusted_devices,
+    },
+    store::{Purpose, Tx},
+    vault::Vault,
+};
+
+/// Length of a challenge token, `[A-Za-z0-9_-]`: 192 bits (SEC-058 asks for 128).
+const TOKEN_LENGTH: usize = 32;
+
+pub struct SignUp {
+    pub name: String,
+    pub email: String,
+    pub password: Secret<String>,
+    pub image: Option<String>,
+    pub remember: bool,
+    /// What the mailed verification link looks like, if one must be sent.
+    pub link: LinkShape,
+}
+
+/// A new account, with a session unless the address must be verified first.
+#[derive(Debug)]
+pub struct SignedUp {
+    pub user: User,
+    pub session: Option<Minted>,
+}
+
+pub struct PasswordSignIn {
+    pub email: String,
+    pub password: Secret<String>,
+    pub remember: bool,
+    /// What the browser keeps from an earlier "trust this device".
+    pub trusted_device: Option<String>,
+}
+
+#[derive(Debug)]
+pub enum SignedInOrAsked {
+    SignedIn { user: User, second_factor_is_on: bool, session: Minted, trusted_device: Option<Renewed> },
+    Asked(Asked),
+}
+
+/// A second step is due.
+#[derive(Debug)]
+pub struct Asked {
+    /// The only copy of the challenge's token.
+    pub token: Secret<String>,
+    pub methods: Vec<Method>,
+}
+
+pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<SignedUp> {
+    let email = user::email(&new.email).ok_or(Denied::EmailInvalid)?;
+    check_profile(&new.name, new.image.as_deref())?;
+    passwords::fits(&new.password)?;
+    let hash = passwords::hash(ctx, new.password.clone()).await?;
+    let act = Act::begin(ctx, visitor);
+    let user = User {
+        id: UserId::new(act.now, act.dice()),
+        email,
+        email_verified_at: None,
+        name: new.name,
+        image: new.image,
+        password: Some(hash),
+        password_by_mail: false,
+        security_version: 0,
+        created_at: act.now,
+        updated_at: act.now,
+    };
+    let must_verify = ctx.config.accounts.email_verification == EmailVerification::Required;
+    let mailer = Mailer::new(ctx, new.link);
+    let remember = new.remember;
+    ctx.write(move |tx| {
+        if !tx.insert_user(&user)? {
+            // When addresses must be verified, a taken one gets the same answer as a free one (SEC-115).
+            return Ok(if must_verify {
+                Ok(SignedUp { user: user.clone(), session: None })
+            } else {
+                Err(Denied::EmailTaken)
+            });
+        }
+        act.record(tx, Kind::SignedUp, Whose::user(&user.id), json!({}))?;
+        let session = if must_verify {
+            mailer.send(&act, tx, &user, Purpose::VerifyEmail)?;
+            None
+        } else {
+            let proofs = Proofs::of(Method::Password, act.now);
+            Some(sessions::mint(&act, tx, NewSession { user: &user.id, proofs, remember })?)
+        };
+        Ok(Ok(SignedUp { user: user.clone(), session }))
+    })
+    .await
+}
+
+pub(crate) fn check_profile(name: &str, image: Option<&str>) -> Result<(), Denied> {
+    if name.chars().count() > user::NAME_MAX {
+        return Err(Denied::FieldTooLong { field: "name", max: user::NAME_MAX });
+    }
+    if image.is_some_and(|image| image.len() > user::IMAGE_MAX) {
+        return Err(Denied::FieldTooLong { field: "image", max: user::IMAGE_MAX });
+    }
+    Ok(())
+}
+
+pub async fn with_password(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    attempt: PasswordSignIn,
+) -> Outcome<SignedInOrAsked> {
+    let email = user::email(&attempt.email).ok_or(Denied::EmailInvalid)?;
+    passwords::not_too_long(&attempt.password)?;
+    let found = ctx.store.read(move |tx| tx.user_by_email(&email)).await?;
+    // An unknown user, and one without a password, cost the same hash as a known one (SEC-115).
+    let stored = found.as_ref().and_then(|user| user.password.clone());
+    let verification = ctx
+        .hasher
+        .verify(attempt.password.clone(), stored.clone().unwrap_or_else(|| DECOY.to_owned()))
+        .await?;
+    let act = Act::begin(ctx, visitor);
+    let (Some(user), Some(stored), true) = (found, stored, verification != Verification::Wrong) else {
+        return refuse(ctx, act, "password").await;
+    };
+    let rehashed = match verification {
+        Verification::RightButOutdated => Some(passwords::hash(ctx, attempt.password.clone()).await?),
+        Verification::Right | Verification::Wrong => None,
+    };
+    let must_verify = ctx.config.accounts.email_verification == EmailVerification::Required;
+    let (remember, trusted) = (attempt.remember, attempt.trusted_device);
+    ctx.write(move |tx| {
+        tx.lock_user(&user.id)?;
+        let Some(now) = tx.user(&user.id)? else {
+            return Ok(Err(Denied::BadCredentials));
+        };
+        if now.password.as_deref() != Some(stored.as_str()) {
+            // Changed between reading and now: the password that was right is not any more.
+            return Ok(Err(Denied::BadCredentials));
+        }
+        if let Some(rehashed) = &rehashed {
+            tx.rehash_password(&now.id, &stored, rehashed)?;
+        }
+        if must_verify && now.email_verified_at.is_none() {
+            return Ok(Err(Denied::EmailUnverified));
+        }
+        admit(&act, tx, Admission { user: now, remember, trusted: trusted.as_deref() }).map(Ok)
+    })
+    .await
+}
+
+async fn refuse<T: Send + 'static>(ctx: &Ctx, act: Act, why: &'static str) -> Outcome<T> {
+    ctx.write(move |tx| {
+        act.record(tx, Kind::PasswordRefused, Whose::default(), json!({ "why": why }))?;
+        Ok(Err(Denied::BadCredentials))
+    })
+    .await
+}
+
+struct Admission<'a> {
+    user: User,
+    remember: bool,
+    trusted: Option<&'a str>,
+}
+
+/// After the first factor: a session for whoever has no second one or comes with a trusted device, a
+/// question for everybody else. The one place where a first factor turns into anything.
+fn admit(act: &Act, tx: &mut Tx<'_>, admission: Admission<'_>) -> Result<SignedInOrAsked, Fault> {
+    let Admission { user, remember, trusted } = admission;
+    let authenticators = tx.authenticators(&act.vault, &user.id)?;
+    let second_factor_is_on = authenticator::second_factor_is_on(&authenticators);
+    let proofs = Proofs::of(Method::Password, act.now);
+    let trusted_device = match trusted {
+        Some(value) if second_factor_is_on => trusted_devices::present(act, tx, &user.id, value)?,
+        _ => None,
+    };
+    if second_factor_is_on && trusted_device.is_none() {
+        let methods = policy::offered(act.policy, &user, &authenticators);
+        let token = ask(act, tx, &user, proofs, remember)?;
+        return Ok(SignedInOrAsked::Asked(Asked { token, methods }));
+    }
+    let session = sessions::mint(act, tx, NewSession { user: &user.id, proofs, remember })?;
+    let whose = Whose::session(&user.id, &session.session.id);
+    act.record(tx, Kind::SignedIn, whose, json!({ "amr": session.session.proofs.amr() }))?;
+    Ok(SignedInOrAsked::SignedIn { user, second_factor_is_on, session, trusted_device })
+}
+
+/// Opens a challenge and returns the only copy of its token.
+fn ask(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    user: &User,
+    proofs: Proofs,
+    remember: bool,
+) -> Result<Secret<String>, Fault> {
+    let token = Secret::new(entropy::url_safe(act.dice(), TOKEN_LENGTH));
+    let challenge = Challenge {
+        id: ChallengeId::new(act.now, act.dice()),
+        user_id: user.id.clone(),
+        state: State::Pending,
+        proofs,
+        remember,
+        failures: 0,
+        security_version: user.security_version,
+        expires_at: act.now + challenge::LIFETIME,
+    };
+    tx.insert_challenge(&challenge, &challenge_digest(&act.vault, token.expose()), act.now)?;
+    tx.evict_challenges(&user.id, challenge::OPEN_MAX)?;
+    act.record(tx, Kind::ChallengeOpened, Whose::user(&user.id), json!({ "challenge": challenge.id }))?;
+    Ok(token)
+}
+
+pub(crate) fn challenge_digest(vault: &Vault, token: &str) -> Vec<u8> {
+    vault.digest("challenge", &[token.as_bytes()])
+}

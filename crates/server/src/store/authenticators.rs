@@ -1,0 +1,201 @@
+//! Rows of `authenticators` and `backup_codes`. Seeds leave and enter sealed.
+
+use countersign_core::{
+    authenticator::{Authenticator, Kind},
+    challenge::BackupCodes,
+    ids::{AuthenticatorId, UserId},
+    method::Method,
+    time::Timestamp,
+    totp::{Algorithm, Parameters, Totp},
+};
+
+use crate::{
+    fault::Fault,
+    store::{Row, Tx, Value},
+    vault::{Place, Sealed, Vault},
+};
+
+impl Tx<'_> {
+    /// All of a user's authenticators, oldest first, confirmed or not.
+    pub fn authenticators(&mut self, vault: &Vault, user: &UserId) -> Result<Vec<Authenticator>, Fault> {
+        self.rows(
+            "SELECT id, user_id, method, created_at, confirmed_at, key_id, seed, algorithm, digits, period, last_step
+             FROM authenticators WHERE user_id = $1 ORDER BY id",
+            &[user.into()],
+            |row| read(row, vault),
+        )
+    }
+
+    /// The same facts without unsealing anything, for those who only ask what is there.
+    pub fn methods_enrolled(&mut self, user: &UserId) -> Result<Vec<Method>, Fault> {
+        let names = self.rows(
+            "SELECT method FROM authenticators WHERE user_id = $1 AND confirmed_at IS NOT NULL ORDER BY id",
+            &[user.into()],
+            |row| row.get::<String>(0),
+        )?;
+        Ok(names.iter().filter_map(|name| Method::parse(name)).collect())
+    }
+
+    pub fn insert_authenticator(&mut self, vault: &Vault, one: &Authenticator) -> Result<(), Fault> {
+        let mut values: Vec<Value> = vec![
+            (&one.id).into(),
+            (&one.user_id).into(),
+            one.method().as_str().into(),
+            one.created_at.into(),
+            one.confirmed_at.into(),
+        ];
+        match &one.kind {
+            Kind::Totp(totp) => {
+                let sealed = vault.seal(&place(&one.id, &one.user_id), totp.seed.expose())?;
+                values.extend([
+                    sealed.key_id.into(),
+                    sealed.bytes.into(),
+                    totp.parameters.algorithm.as_str().into(),
+                    i64::from(totp.parameters.digits).into(),
+                    (totp.parameters.period as i64).into(),
+                    totp.last_step.into(),
+                ]);
+            }
+            Kind::EmailCode => values.extend(std::iter::repeat_n(Value::Null, 6)),
+        }
+        self.execute(
+            "INSERT INTO authenticators (id, user_id, method, created_at, confirmed_at, key_id, seed, algorithm,
+                                         digits, period, last_step)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            &values,
+        )?;
+        Ok(())
+    }
+
+    /// Starting an enrolment again discards the one before (SEC-102).
+    pub fn discard_enrolments(&mut self, user: &UserId, method: Method) -> Result<(), Fault> {
+        self.execute(
+            "DELETE FROM authenticators WHERE user_id = $1 AND method = $2 AND confirmed_at IS NULL",
+            &[user.into(), method.as_str().into()],
+        )?;
+        Ok(())
+    }
+
+    /// Says whether this call confirmed it.
+    pub fn confirm_authenticator(&mut self, id: &AuthenticatorId, now: Timestamp) -> Result<bool, Fault> {
+        let confirmed = self.execute(
+            "UPDATE authenticators SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL",
+            &[id.into(), now.into()],
+        )?;
+        Ok(confirmed == 1)
+    }
+
+    /// Spends a time step: only forward, so that a step is accepted once (RFC 6238 §5.2, SEC-002).
+    pub fn spend_step(&mut self, id: &AuthenticatorId, step: i64, now: Timestamp) -> Result<bool, Fault> {
+        let spent = self.execute(
+            "UPDATE authenticators SET last_step = $2, last_used_at = $3
+             WHERE id = $1 AND (last_step IS NULL OR last_step < $2)",
+            &[id.into(), step.into(), now.into()],
+        )?;
+        Ok(spent == 1)
+    }
+
+    pub fn delete_authenticators(&mut self, user: &UserId) -> Result<u64, Fault> {
+        self.execute("DELETE FROM authenticators WHERE user_id = $1", &[user.into()])
+    }
+
+    /// A new set. It waits for the enrolment's first proof, or is active at once and kills the old set.
+    pub fn insert_backup_codes(
+        &mut self,
+        user: &UserId,
+        digests: &[Vec<u8>],
+        now: Timestamp,
+        activated_at: Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        if activated_at.is_some() {
+            self.delete_backup_codes(user)?;
+        } else {
+            self.execute(
+                "DELETE FROM backup_codes WHERE user_id = $1 AND activated_at IS NULL",
+                &[user.into()],
+            )?;
+        }
+        for digest in digests {
+            self.execute(
+                "INSERT INTO backup_codes (user_id, digest, created_at, activated_at) VALUES ($1, $2, $3, $4)",
+                &[user.into(), digest.clone().into(), now.into(), activated_at.into()],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The waiting set becomes the set. Without a waiting set nothing changes.
+    pub fn activate_backup_codes(&mut self, user: &UserId, now: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "DELETE FROM backup_codes WHERE user_id = $1 AND activated_at IS NOT NULL
+             AND EXISTS (SELECT 1 FROM backup_codes waiting
+                         WHERE waiting.user_id = $1 AND waiting.activated_at IS NULL)",
+            &[user.into()],
+        )?;
+        self.execute(
+            "UPDATE backup_codes SET activated_at = $2 WHERE user_id = $1 AND activated_at IS NULL",
+            &[user.into(), now.into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn delete_backup_codes(&mut self, user: &UserId) -> Result<(), Fault> {
+        self.execute("DELETE FROM backup_codes WHERE user_id = $1", &[user.into()])?;
+        Ok(())
+    }
+
+    /// Spends one code (SEC-013).
+    pub fn spend_backup_code(&mut self, user: &UserId, digest: &[u8], now: Timestamp) -> Result<bool, Fault> {
+        let spent = self.execute(
+            "UPDATE backup_codes SET used_at = $3
+             WHERE user_id = $1 AND digest = $2 AND used_at IS NULL AND activated_at IS NOT NULL",
+            &[user.into(), digest.into(), now.into()],
+        )?;
+        Ok(spent == 1)
+    }
+
+    /// How the user's set looks from the offered code.
+    pub fn backup_codes(&mut self, user: &UserId, offered: Option<&[u8]>) -> Result<BackupCodes, Fault> {
+        let codes = self.rows(
+            "SELECT digest, used_at IS NULL FROM backup_codes WHERE user_id = $1 AND activated_at IS NOT NULL",
+            &[user.into()],
+            |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<bool>(1)?)),
+        )?;
+        Ok(BackupCodes {
+            left: codes.iter().filter(|(_, unused)| *unused).count() as u32,
+            any: !codes.is_empty(),
+            holds_offered: offered.is_some_and(|offered| {
+                codes.iter().filter(|(_, unused)| *unused).fold(false, |found, (digest, _)| {
+                    // No early exit: which row matched is not told by time.
+                    countersign_core::secret::same(digest, offered) || found
+                })
+            }),
+        })
+    }
+}
+
+fn place<'a>(id: &'a AuthenticatorId, user: &'a UserId) -> Place<'a> {
+    Place { table: "authenticators", row: id.as_str(), user: user.as_str() }
+}
+
+fn read(row: &Row<'_>, vault: &Vault) -> Result<Authenticator, Fault> {
+    let id: AuthenticatorId = row.get(0)?;
+    let user_id: UserId = row.get(1)?;
+    let damaged = || Fault::internal(format!("authenticators row {id} cannot be read"));
+    let kind = match Method::parse(&row.get::<String>(2)?) {
+        Some(Method::Totp) => {
+            let sealed = Sealed { key_id: row.get(5)?, bytes: row.get(6)? };
+            let algorithm = Algorithm::parse(&row.get::<String>(7)?).ok_or_else(damaged)?;
+            let digits = u32::try_from(row.get::<i64>(8)?).map_err(|_| damaged())?;
+            let period = u64::try_from(row.get::<i64>(9)?).map_err(|_| damaged())?;
+            Kind::Totp(Totp {
+                seed: vault.open(&place(&id, &user_id), &sealed)?,
+                parameters: Parameters::new(algorithm, digits, period).ok_or_else(damaged)?,
+                last_step: row.get(10)?,
+            })
+        }
+        Some(Method::EmailCode) => Kind::EmailCode,
+        _ => return Err(damaged()),
+    };
+    Ok(Authenticator { kind, created_at: row.get(3)?, confirmed_at: row.get(4)?, id, user_id })
+}

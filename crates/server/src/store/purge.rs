@@ -1,0 +1,52 @@
+//! What nobody can use any more goes away: in small batches, so that no writer waits long.
+
+use countersign_core::time::{DAY, Timestamp};
+
+use crate::{fault::Fault, store::Tx};
+
+impl Tx<'_> {
+    /// Deletes up to a few hundred dead rows of each kind and says how many went.
+    pub fn purge(&mut self, now: Timestamp, journal_kept_since: Timestamp) -> Result<u64, Fault> {
+        let mut gone = 0;
+        for (sql, before) in [
+            (
+                "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT 500)",
+                now,
+            ),
+            // Ended and expired challenges stay a day, so that a late answer is still told apart in the journal.
+            (
+                "DELETE FROM challenges WHERE id IN
+                     (SELECT id FROM challenges WHERE expires_at <= $1 LIMIT 500)",
+                now - DAY,
+            ),
+            (
+                "DELETE FROM one_time_codes WHERE id IN
+                     (SELECT id FROM one_time_codes WHERE sent_at <= $1 LIMIT 500)",
+                now - DAY,
+            ),
+            ("DELETE FROM links WHERE id IN (SELECT id FROM links WHERE expires_at <= $1 LIMIT 500)", now - DAY),
+            (
+                "DELETE FROM trusted_devices WHERE id IN
+                     (SELECT id FROM trusted_devices WHERE expires_at <= $1 LIMIT 500)",
+                now,
+            ),
+            (
+                "DELETE FROM authenticators WHERE id IN
+                     (SELECT id FROM authenticators WHERE confirmed_at IS NULL AND created_at <= $1 LIMIT 500)",
+                now - DAY,
+            ),
+            (
+                "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 ORDER BY at LIMIT 500)",
+                journal_kept_since,
+            ),
+            (
+                "DELETE FROM outbox WHERE id IN
+                     (SELECT id FROM outbox WHERE dead_at IS NOT NULL AND dead_at <= $1 LIMIT 500)",
+                now - 7 * DAY,
+            ),
+        ] {
+            gone += self.execute(sql, &[before.into()])?;
+        }
+        Ok(gone)
+    }
+}

@@ -1,0 +1,235 @@
+//! Rows of `sessions` and `trusted_devices`. Both are found by the keyed digest of what the browser holds.
+
+use countersign_core::{
+    assurance::Proofs,
+    ids::{SessionId, TrustedDeviceId, UserId},
+    session::{Session, Visitor},
+    time::Timestamp,
+    trusted_device::{Presented, TrustedDevice},
+    user::User,
+};
+
+use crate::{
+    fault::Fault,
+    store::{Row, Tx, users},
+};
+
+/// A session together with whose it is: what almost every request asks for.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub session: Session,
+    pub user: User,
+    pub second_factor_is_on: bool,
+}
+
+/// A trusted device about to be stored.
+pub struct NewTrustedDevice<'a> {
+    pub device: &'a TrustedDevice,
+    pub digest: &'a [u8],
+    pub visitor: &'a Visitor,
+}
+
+impl Tx<'_> {
+    pub fn insert_session(&mut self, session: &Session, digest: &[u8]) -> Result<(), Fault> {
+        self.execute(
+            "INSERT INTO sessions (id, digest, user_id, proofs, remember, ip, user_agent, created_at,
+                                   refreshed_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            &[
+                (&session.id).into(),
+                digest.into(),
+                (&session.user_id).into(),
+                proofs_text(&session.proofs)?.into(),
+                session.remember.into(),
+                session.visitor.ip.as_str().into(),
+                session.visitor.user_agent.as_str().into(),
+                session.created_at.into(),
+                session.refreshed_at.into(),
+                session.expires_at.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Whoever holds this token, dead sessions included; the caller asks whether it is live.
+    pub fn signed_in(&mut self, digest: &[u8]) -> Result<Option<SignedIn>, Fault> {
+        self.row(
+            "SELECT s.id, s.user_id, s.proofs, s.remember, s.ip, s.user_agent, s.created_at, s.refreshed_at,
+                    s.expires_at,
+                    EXISTS (SELECT 1 FROM authenticators a
+                            WHERE a.user_id = s.user_id AND a.confirmed_at IS NOT NULL),
+                    u.id, u.email, u.email_verified_at, u.name, u.image, u.password, u.password_by_mail,
+                    u.security_version, u.created_at, u.updated_at
+             FROM sessions s JOIN users u ON u.id = s.user_id
+             WHERE s.digest = $1",
+            &[digest.into()],
+            read_signed_in,
+        )
+    }
+
+    pub fn signed_in_by_id(&mut self, id: &SessionId) -> Result<Option<SignedIn>, Fault> {
+        self.row(
+            "SELECT s.id, s.user_id, s.proofs, s.remember, s.ip, s.user_agent, s.created_at, s.refreshed_at,
+                    s.expires_at,
+                    EXISTS (SELECT 1 FROM authenticators a
+                            WHERE a.user_id = s.user_id AND a.confirmed_at IS NOT NULL),
+                    u.id, u.email, u.email_verified_at, u.name, u.image, u.password, u.password_by_mail,
+                    u.security_version, u.created_at, u.updated_at
+             FROM sessions s JOIN users u ON u.id = s.user_id
+             WHERE s.id = $1",
+            &[id.into()],
+            read_signed_in,
+        )
+    }
+
+    /// Live sessions, newest first.
+    pub fn sessions_of(&mut self, user: &UserId, now: Timestamp) -> Result<Vec<Session>, Fault> {
+        self.rows(
+            "SELECT id, user_id, proofs, remember, ip, user_agent, created_at, refreshed_at, expires_at
+             FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at DESC",
+            &[user.into(), now.into()],
+            read,
+        )
+    }
+
+    pub fn renew_session(
+        &mut self,
+        id: &SessionId,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let renewed = self.execute(
+            "UPDATE sessions SET expires_at = $2, refreshed_at = $3 WHERE id = $1 AND expires_at > $3",
+            &[id.into(), expires_at.into(), now.into()],
+        )?;
+        Ok(renewed == 1)
+    }
+
+    pub fn set_proofs(&mut self, id: &SessionId, proofs: &Proofs) -> Result<bool, Fault> {
+        let set = self.execute(
+            "UPDATE sessions SET proofs = $2 WHERE id = $1",
+            &[id.into(), proofs_text(proofs)?.into()],
+        )?;
+        Ok(set == 1)
+    }
+
+    pub fn delete_session(&mut self, user: &UserId, id: &SessionId) -> Result<bool, Fault> {
+        let gone =
+            self.execute("DELETE FROM sessions WHERE id = $1 AND user_id = $2", &[id.into(), user.into()])?;
+        Ok(gone == 1)
+    }
+
+    pub fn session_id_by_digest(&mut self, user: &UserId, digest: &[u8]) -> Result<Option<SessionId>, Fault> {
+        self.row(
+            "SELECT id FROM sessions WHERE digest = $1 AND user_id = $2",
+            &[digest.into(), user.into()],
+            |row| row.get(0),
+        )
+    }
+
+    pub fn delete_sessions(&mut self, user: &UserId, except: Option<&SessionId>) -> Result<u64, Fault> {
+        match except {
+            Some(id) => self
+                .execute("DELETE FROM sessions WHERE user_id = $1 AND id <> $2", &[user.into(), id.into()]),
+            None => self.execute("DELETE FROM sessions WHERE user_id = $1", &[user.into()]),
+        }
+    }
+
+    /// The oldest make room once a user has more than `keep`.
+    pub fn evict_sessions(&mut self, user: &UserId, keep: usize) -> Result<(), Fault> {
+        self.execute(
+            "DELETE FROM sessions WHERE id IN
+                 (SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $2)",
+            &[user.into(), (keep as i64).into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn insert_trusted_device(&mut self, new: &NewTrustedDevice<'_>) -> Result<(), Fault> {
+        let device = new.device;
+        self.execute(
+            "INSERT INTO trusted_devices (id, user_id, digest, rotated_at, ip, user_agent, created_at,
+                                          last_used_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $4, $4, $7)",
+            &[
+                (&device.id).into(),
+                (&device.user_id).into(),
+                new.digest.into(),
+                device.rotated_at.into(),
+                new.visitor.ip.as_str().into(),
+                new.visitor.user_agent.as_str().into(),
+                device.expires_at.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The device whose current or previous value this is.
+    pub fn trusted_device(&mut self, digest: &[u8]) -> Result<Option<(TrustedDevice, Presented)>, Fault> {
+        self.row(
+            "SELECT id, user_id, rotated_at, expires_at, digest = $1 FROM trusted_devices
+             WHERE digest = $1 OR previous_digest = $1",
+            &[digest.into()],
+            |row| {
+                let presented = if row.get(4)? { Presented::Current } else { Presented::Previous };
+                let device = TrustedDevice {
+                    id: row.get(0)?,
+                    user_id: row.get(1)?,
+                    rotated_at: row.get(2)?,
+                    expires_at: row.get(3)?,
+                };
+                Ok((device, presented))
+            },
+        )
+    }
+
+    /// Spends the presented value: of two that present it at once, one gets the new value.
+    pub fn rotate_trusted_device(
+        &mut self,
+        id: &TrustedDeviceId,
+        presented: &[u8],
+        fresh: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let rotated = self.execute(
+            "UPDATE trusted_devices SET digest = $3, previous_digest = $2, rotated_at = $4, last_used_at = $4
+             WHERE id = $1 AND digest = $2 AND expires_at > $4",
+            &[id.into(), presented.into(), fresh.into(), now.into()],
+        )?;
+        Ok(rotated == 1)
+    }
+
+    pub fn delete_trusted_device(&mut self, id: &TrustedDeviceId) -> Result<(), Fault> {
+        self.execute("DELETE FROM trusted_devices WHERE id = $1", &[id.into()])?;
+        Ok(())
+    }
+
+    pub fn delete_trusted_devices(&mut self, user: &UserId) -> Result<u64, Fault> {
+        self.execute("DELETE FROM trusted_devices WHERE user_id = $1", &[user.into()])
+    }
+}
+
+pub(crate) fn proofs_text(proofs: &Proofs) -> Result<String, Fault> {
+    serde_json::to_string(proofs).map_err(|why| Fault::internal("proofs cannot be written").because(why))
+}
+
+pub(crate) fn proofs_from(text: &str) -> Result<Proofs, Fault> {
+    serde_json::from_str(text).map_err(|why| Fault::internal("stored proofs cannot be read").because(why))
+}
+
+fn read_signed_in(row: &Row<'_>) -> Result<SignedIn, Fault> {
+    Ok(SignedIn { session: read(row)?, second_factor_is_on: row.get(9)?, user: users::read(row, 10)? })
+}
+
+fn read(row: &Row<'_>) -> Result<Session, Fault> {
+    Ok(Session {
+        id: row.get(0)?,
+        user_id: row.get(1)?,
+        proofs: proofs_from(&row.get::<String>(2)?)?,
+        remember: row.get(3)?,
+        visitor: Visitor { ip: row.get(4)?, user_agent: row.get(5)? },
+        created_at: row.get(6)?,
+        refreshed_at: row.get(7)?,
+        expires_at: row.get(8)?,
+    })
+}

@@ -1,0 +1,148 @@
+//! Rows of `users`.
+
+use countersign_core::{ids::UserId, time::Timestamp, user::User};
+
+use crate::{
+    fault::Fault,
+    store::{Row, Tx},
+};
+
+/// Reads the ten columns of a user, starting at `first`.
+pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<User, Fault> {
+    Ok(User {
+        id: row.get(first)?,
+        email: row.get(first + 1)?,
+        email_verified_at: row.get(first + 2)?,
+        name: row.get(first + 3)?,
+        image: row.get(first + 4)?,
+        password: row.get(first + 5)?,
+        password_by_mail: row.get(first + 6)?,
+        security_version: row.get(first + 7)?,
+        created_at: row.get(first + 8)?,
+        updated_at: row.get(first + 9)?,
+    })
+}
+
+impl Tx<'_> {
+    /// Says whether the user is new: an address belongs to one user only.
+    pub fn insert_user(&mut self, user: &User) -> Result<bool, Fault> {
+        let inserted = self.execute(
+            "INSERT INTO users (id, email, email_verified_at, name, image, password, password_by_mail,
+                                security_version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (email) DO NOTHING",
+            &[
+                (&user.id).into(),
+                user.email.as_str().into(),
+                user.email_verified_at.into(),
+                user.name.as_str().into(),
+                user.image.clone().into(),
+                user.password.clone().into(),
+                user.password_by_mail.into(),
+                user.security_version.into(),
+                user.created_at.into(),
+                user.updated_at.into(),
+            ],
+        )?;
+        Ok(inserted == 1)
+    }
+
+    pub fn user(&mut self, id: &UserId) -> Result<Option<User>, Fault> {
+        self.row(
+            "SELECT id, email, email_verified_at, name, image, password, password_by_mail,
+                    security_version, created_at, updated_at
+             FROM users WHERE id = $1",
+            &[id.into()],
+            |row| read(row, 0),
+        )
+    }
+
+    pub fn user_by_email(&mut self, email: &str) -> Result<Option<User>, Fault> {
+        self.row(
+            "SELECT id, email, email_verified_at, name, image, password, password_by_mail,
+                    security_version, created_at, updated_at
+             FROM users WHERE email = $1",
+            &[email.into()],
+            |row| read(row, 0),
+        )
+    }
+
+    pub fn rename_user(&mut self, user: &User, now: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET name = $2, image = $3, updated_at = $4 WHERE id = $1",
+            &[(&user.id).into(), user.name.as_str().into(), user.image.clone().into(), now.into()],
+        )?;
+        Ok(())
+    }
+
+    /// A new password: open challenges of the old one die with the security version.
+    pub fn set_password(
+        &mut self,
+        id: &UserId,
+        hash: &str,
+        by_mail: bool,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET password = $2, password_by_mail = $3, updated_at = $4,
+                              security_version = security_version + 1
+             WHERE id = $1",
+            &[id.into(), hash.into(), by_mail.into(), now.into()],
+        )?;
+        Ok(())
+    }
+
+    /// The same password in a better hash; only if nobody changed it meanwhile.
+    pub fn rehash_password(&mut self, id: &UserId, old: &str, new: &str) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET password = $3 WHERE id = $1 AND password = $2",
+            &[id.into(), old.into(), new.into()],
+        )?;
+        Ok(())
+    }
+
+    /// Something other than the mailbox has been shown: the mailbox may be asked again.
+    pub fn forget_password_came_by_mail(&mut self, id: &UserId) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET password_by_mail = FALSE WHERE id = $1 AND password_by_mail",
+            &[id.into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn raise_security_version(&mut self, id: &UserId, now: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET security_version = security_version + 1, updated_at = $2 WHERE id = $1",
+            &[id.into(), now.into()],
+        )?;
+        Ok(())
+    }
+
+    /// Verifies the address if it is still the one the link was sent to.
+    pub fn verify_email(&mut self, id: &UserId, email: &str, now: Timestamp) -> Result<bool, Fault> {
+        let verified = self.execute(
+            "UPDATE users SET email_verified_at = $3, updated_at = $3
+             WHERE id = $1 AND email = $2 AND email_verified_at IS NULL",
+            &[id.into(), email.into(), now.into()],
+        )?;
+        Ok(verified == 1)
+    }
+
+    /// Says whether the address was free. A verified user proved the new address by the link; one who never
+    /// verified anything stays unverified, since a mail scanner may have opened it (Better Auth's wire).
+    pub fn change_email(&mut self, id: &UserId, email: &str, now: Timestamp) -> Result<bool, Fault> {
+        let changed = self.execute(
+            "UPDATE users SET email = $2, updated_at = $3,
+                              email_verified_at = CASE WHEN email_verified_at IS NULL THEN NULL ELSE $3 END,
+                              security_version = security_version + 1
+             WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)",
+            &[id.into(), email.into(), now.into()],
+        )?;
+        Ok(changed == 1)
+    }
+
+    /// Everything bound to the user goes with the row; the journal stays.
+    pub fn delete_user(&mut self, id: &UserId) -> Result<bool, Fault> {
+        Ok(self.execute("DELETE FROM users WHERE id = $1", &[id.into()])? == 1)
+    }
+}
