@@ -25,7 +25,7 @@ export class Browser {
   // Node's fetch has neither a cookie store nor an Origin; a browser has both.
   async #fetch(url, init = {}) {
     const headers = new Headers(init.headers);
-    headers.set("origin", this.server.base);
+    headers.set("origin", this.server.origin);
     if (this.jar.header) headers.set("cookie", this.jar.header);
     const response = await fetch(url, { ...init, headers });
     this.jar.take(response.headers.getSetCookie());

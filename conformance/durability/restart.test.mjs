@@ -2,7 +2,7 @@
 // line has been read, and started again on the same data folder. (Acknowledged = durable; one-time = once.)
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Home, Server } from "../harness/binary.mjs";
+import { genuine, Home, Server } from "../harness/binary.mjs";
 import { enrolledPerson, expect, Person } from "../harness/person.mjs";
 import { Authenticator } from "../harness/totp.mjs";
 
@@ -57,7 +57,8 @@ test("a crash after every single wrong code changes nothing about the count", as
 });
 
 for (let round = 1; round <= ROUNDS; round++) {
-  test(`a TOTP code accepted before a crash stays used (round ${round})`, async () => {
+  const replay = { skip: genuine && "stricter here: the original accepts it again for 90 seconds" };
+  test(`a TOTP code accepted before a crash stays used (round ${round})`, replay, async () => {
     const person = await enrolledPerson(server);
     await person.arriveAt(server).openChallenge();
     const code = await person.app.next();

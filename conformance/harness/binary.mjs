@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { request } from "./wire.mjs";
 
 const READY_WITHIN_MS = 60_000;
@@ -12,8 +13,12 @@ const READY_WITHIN_MS = 60_000;
  *  Better Auth server dressed up with the same command line, to test the tests. */
 export const genuine = process.env.GENUINE === "1";
 const command = genuine
-  ? [process.execPath, join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../better-auth/genuine/serve.mjs")]
+  ? [process.execPath, fileURLToPath(new URL("../better-auth/genuine/serve.mjs", import.meta.url))]
   : [process.env.COUNTERSIGN_BIN];
+
+// No server outlives its test, even one that ended badly.
+const running = new Set();
+process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 /** A folder for one server's data and one for its mail. They outlive the process, so that it can be restarted. */
 export class Home {
@@ -50,7 +55,8 @@ export class Server {
       stream.setEncoding("utf8");
       stream.on("data", (text) => (server.output += text));
     }
-    process.once("exit", () => server.process.kill("SIGKILL"));
+    running.add(server.process);
+    server.process.once("close", () => running.delete(server.process));
     await server.#untilReady();
     return server;
   }
@@ -63,6 +69,8 @@ export class Server {
       if (address) {
         this.base = address[0];
         this.port = Number(address[1]);
+        // Unless told otherwise, the server takes this for its public address, and its origin for trusted.
+        this.origin = genuine ? this.base : `http://localhost:${this.port}`;
         const answer = await request(this.base, "GET", "/health/ready").catch(() => null);
         if (answer?.status === 200) return;
       }

@@ -1,5 +1,5 @@
-// Reads the mail that the server put into its sink: a folder of .eml files.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+// Reads the mail that the server put into its sink: a folder of .eml files whose names sort by time.
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -32,10 +32,8 @@ export function linkIn(mail) {
 }
 
 function allMail(home) {
-  const files = readdirSync(home.mail).filter((name) => name.endsWith(".eml")).map((name) => join(home.mail, name));
-  const dated = files.map((file) => ({ file, at: statSync(file, { bigint: true }).mtimeNs }));
-  dated.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.file < b.file ? -1 : 1));
-  return dated.map(({ file }) => parse(readFileSync(file, "latin1")));
+  const names = readdirSync(home.mail).filter((name) => /^[^.].*\.eml$/.test(name)).sort();
+  return names.map((name) => parse(readFileSync(join(home.mail, name), "latin1")));
 }
 
 /** Enough of RFC 5322 and RFC 2045 to find the addressee and the plain text. */

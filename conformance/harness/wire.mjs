@@ -89,7 +89,7 @@ export class Caller {
   }
 
   async post(path, body, { headers = {}, onStatus } = {}) {
-    const all = { origin: this.server.base, ...headers };
+    const all = { origin: this.server.origin, ...headers };
     if (this.jar.header && all.cookie === undefined) all.cookie = this.jar.header;
     const result = await request(this.server.base, "POST", path, { body, headers: all, onStatus });
     this.jar.take(result.setCookie);

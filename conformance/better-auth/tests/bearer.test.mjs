@@ -72,7 +72,7 @@ test("the token of the body works as well, a damaged one does not", async () => 
 
 test("scripts of other origins may read the token header", async () => {
   const answer = await request(server.base, "POST", "/api/auth/sign-up/email", {
-    headers: { origin: server.base }, body: newPerson(),
+    headers: { origin: server.origin }, body: newPerson(),
   });
   assert.match(answer.headers["access-control-expose-headers"], /set-auth-token/i);
 });

@@ -73,7 +73,7 @@ const TARGETS = [
 ];
 
 async function send({ path, jar }, body, contentType = "application/json") {
-  const headers = { origin: server.base, "content-type": contentType };
+  const headers = { origin: server.origin, "content-type": contentType };
   if (jar) headers.cookie = jar.header;
   return await request(server.base, "POST", path, { body: Buffer.from(body), headers });
 }
@@ -110,7 +110,7 @@ test("malformed JSON has its own code", async () => {
 });
 
 test("an absent body is a matter of the schema", async () => {
-  const answer = await request(server.base, "POST", "/api/auth/sign-in/email", { headers: { origin: server.base } });
+  const answer = await request(server.base, "POST", "/api/auth/sign-in/email", { headers: { origin: server.origin } });
   assert.deepEqual([answer.status, answer.json.code], [400, "VALIDATION_ERROR"]);
   assert.match(answer.json.message, /^\[body\] Invalid input: expected object, received undefined/);
 });
@@ -148,7 +148,7 @@ test("an oversize body is 413, everywhere", { skip: genuine && "stricter here: t
 
 test("an oversize body without a length is 413", { skip: genuine && "stricter here: the original has no limit" }, async () => {
   const answer = await request(server.base, "POST", TARGETS[0].path, {
-    headers: { origin: server.base, "content-type": "application/json", "transfer-encoding": "chunked", "content-length": undefined },
+    headers: { origin: server.origin, "content-type": "application/json", "transfer-encoding": "chunked", "content-length": undefined },
     body: Buffer.from(`{"name":"${"x".repeat(2 * 1024 * 1024)}"}`),
   });
   assert.equal(answer.status, 413, answer.text);
@@ -168,7 +168,7 @@ test("strange cookies are no cookies", async () => {
     const session = await request(server.base, "GET", "/api/auth/get-session", { headers: { cookie } });
     assert.deepEqual([session.status, session.text], [200, "null"], cookie);
     const answer = await request(server.base, "POST", "/api/auth/two-factor/verify-totp", {
-      headers: { cookie, origin: server.base }, body: { code: "123456" },
+      headers: { cookie, origin: server.origin }, body: { code: "123456" },
     });
     assert.deepEqual([answer.status, answer.json?.code], [401, "INVALID_TWO_FACTOR_COOKIE"], cookie);
   }

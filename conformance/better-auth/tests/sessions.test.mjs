@@ -58,7 +58,7 @@ test("what says who somebody is may not be cached", async () => {
 
 test("the session cookie is out of reach of scripts and other sites", async () => {
   const answer = await request(server.base, "POST", "/api/auth/sign-up/email", {
-    headers: { origin: server.base },
+    headers: { origin: server.origin },
     body: { name: "Ada", email: `cookie.${process.pid}@example.com`, password: "Lighthouse-5e0c2f7a91" },
   });
   const cookie = answer.setCookie.find((line) => line.startsWith("better-auth.session_token="));

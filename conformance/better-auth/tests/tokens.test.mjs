@@ -26,8 +26,8 @@ test("the token verifies with the key of /jwks and names the user", async () => 
   assert.ok(!verify(null, altered, publicKey, Buffer.from(signature, "base64url")));
 
   assert.equal(claims.sub, signUp.user.id);
-  assert.equal(claims.iss, server.base);
-  assert.equal(claims.aud, server.base);
+  assert.equal(claims.iss, server.origin);
+  assert.equal(claims.aud, server.origin);
   assert.ok(claims.exp - claims.iat > 0 && claims.exp - claims.iat <= 900, `valid for ${claims.exp - claims.iat} s`);
 });
 
