@@ -2,6 +2,8 @@
 
 mod config;
 mod delivery;
+mod journeys;
 mod postgres;
 mod smtp_sink;
 mod store;
+mod world;

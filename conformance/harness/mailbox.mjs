@@ -1,0 +1,72 @@
+// Reads the mail that the server put into its sink: a folder of .eml files whose names sort by time.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+const ARRIVES_WITHIN_MS = 20_000;
+
+/** The newest mail to this address, once there are at least `count`. */
+export async function mailTo(home, address, count = 1) {
+  const deadline = Date.now() + ARRIVES_WITHIN_MS;
+  for (;;) {
+    const mails = allMail(home).filter((mail) => mail.to.includes(address.toLowerCase()));
+    if (mails.length >= count) return mails.at(-1);
+    if (Date.now() > deadline) {
+      throw new Error(`${mails.length} of ${count} mails to ${address} arrived; in all: ${allMail(home).map((mail) => mail.to)}`);
+    }
+    await pause(20);
+  }
+}
+
+/** The only six-digit group of the text. */
+export function codeIn(mail) {
+  const groups = new Set(mail.text.match(/(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])/g));
+  if (groups.size !== 1) throw new Error(`expected one six-digit code, found ${groups.size} in:\n${mail.text}`);
+  return [...groups][0];
+}
+
+export function linkIn(mail) {
+  const links = mail.text.match(/https?:\/\/[^\s<>"]+/g) ?? [];
+  if (links.length === 0) throw new Error(`no link in:\n${mail.text}`);
+  return new URL(links[0]);
+}
+
+function allMail(home) {
+  const names = readdirSync(home.mail).filter((name) => /^[^.].*\.eml$/.test(name)).sort();
+  return names.map((name) => parse(readFileSync(join(home.mail, name), "latin1")));
+}
+
+/** Enough of RFC 5322 and RFC 2045 to find the addressee and the plain text. */
+export function parse(message) {
+  const { headers, body } = split(message);
+  return { to: (headers.to ?? "").toLowerCase(), subject: headers.subject ?? "", text: plainText(headers, body) };
+}
+
+function plainText(headers, body) {
+  const type = headers["content-type"] ?? "text/plain";
+  const boundary = /boundary="?([^";]+)"?/i.exec(type)?.[1];
+  if (boundary) {
+    const parts = body.split(`--${boundary}`).slice(1, -1).map((part) => split(part.replace(/^\r?\n/, "")));
+    const texts = parts.map((part) => plainText(part.headers, part.body)).filter((text) => text !== "");
+    return texts[0] ?? "";
+  }
+  if (!/^text\/plain/i.test(type)) return "";
+  const encoding = (headers["content-transfer-encoding"] ?? "7bit").trim().toLowerCase();
+  if (encoding === "base64") return Buffer.from(body, "base64").toString("utf8");
+  if (encoding === "quoted-printable") {
+    const joined = body.replace(/=\r?\n/g, "");
+    const bytes = joined.replace(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+    return Buffer.from(bytes, "latin1").toString("utf8");
+  }
+  return Buffer.from(body, "latin1").toString("utf8");
+}
+
+function split(message) {
+  const [, head, body] = /^([\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(message) ?? [null, message, ""];
+  const headers = {};
+  for (const line of head.replace(/\r?\n[ \t]+/g, " ").split(/\r?\n/)) {
+    const at = line.indexOf(":");
+    if (at > 0) headers[line.slice(0, at).toLowerCase()] = line.slice(at + 1).trim();
+  }
+  return { headers, body };
+}
