@@ -104,23 +104,12 @@ impl Desk {
 
 fn config(sink: &SmtpSink, database: config::Database, data_dir: &std::path::Path) -> Config {
     Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data_dir: data_dir.to_owned(),
         public_url: "https://id.acme.example".parse().unwrap(),
         database,
         mail: config::Mail::Smtp { url: Secret::new(sink.url()), from: FROM.to_owned() },
-        sms: config::Sms::Off,
-        rate_limits: false,
-        trusted_proxies: Vec::new(),
-        trusted_origins: Vec::new(),
         app_name: "Acme".to_owned(),
-        accounts: config::Accounts { email_verification: config::EmailVerification::Optional },
-        better_auth: config::BetterAuth {
-            enabled: true,
-            cookie_prefix: "better-auth".to_owned(),
-            cookie_domain: None,
-        },
-        demo: false,
+        ..Config::default()
     }
 }
 

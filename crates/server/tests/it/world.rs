@@ -60,9 +60,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let server = on_postgres().then(postgres::fresh_database);
         let database = match &server {
-            Some(server) => {
-                Database::Postgres { url: Secret::new(server.url.clone()), connections: 4 }
-            }
+            Some(server) => Database::Postgres { url: Secret::new(server.url.clone()), connections: 4 },
             None => Database::Sqlite(folder.path().join("countersign.db")),
         };
         let mail = folder.path().join("mail");
