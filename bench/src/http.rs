@@ -10,7 +10,7 @@ use tokio::{
 };
 
 /// Longer than any sane answer, so that a hung server ends the run with a sentence.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub struct Answer {

@@ -177,24 +177,25 @@ fn hash_rate(record: &Record) -> Option<f64> {
 }
 
 fn doubts(scenario: &str, sides: [&Vec<&Sample>; 2]) -> Vec<String> {
+    let name = scenario.to_uppercase();
     let mut doubts = Vec::new();
     let disks = sides.map(|all| middle(all.iter().filter_map(|sample| disk(sample)).collect()));
     if let [Some(us), Some(them)] = disks
         && us.max(them) > DISKS_DIFFER * us.min(them)
     {
+        let [us, them] = [us, them].map(|ms| figure(Some(ms)));
         doubts.push(format!(
-            "{}: the disk was not the same for both ({us} and {them} ms a commit): run it again.",
-            scenario.to_uppercase()
+            "{name}: the disk changed between the sides ({us} and {them} ms a commit): run it again."
         ));
     }
     for all in sides {
-        if let Some(other) = median(all, |sample| sample.cpu.other_cores).filter(|other| *other > CROWDED) {
-            let (side, name) = (&all[0].side, scenario.to_uppercase());
-            doubts.push(format!("{name}: other programs used {other} cores while {side} was measured."));
+        let other = median(all, |sample| sample.cpu.other_cores).filter(|other| *other > CROWDED);
+        if other.is_some() {
+            let (side, cores) = (&all[0].side, figure(other));
+            doubts.push(format!("{name}: other programs used {cores} cores while {side} was measured."));
         }
         let kinds = all.iter().flat_map(|sample| sample.error_kinds.iter());
-        let kinds = kinds.map(|(why, count)| format!("{}: {count} x {why}", scenario.to_uppercase()));
-        doubts.extend(kinds);
+        doubts.extend(kinds.map(|(why, count)| format!("{name}: {count} x {why}")));
     }
     doubts
 }
