@@ -252,8 +252,15 @@ impl Case {
             (_, Method::BackupCode) => self.backup_codes.any,
             (Asker::Door(_), _) => policy::accepts(self.policy, &self.user, &self.authenticators, method),
             (Asker::Inside(_), Method::Totp) => self.totp_candidates(now).next().is_some(),
-            (Asker::Inside(_), Method::EmailCode) => true,
+            (Asker::Inside(_), Method::EmailCode) => self.mail_may_prove_inside(),
         }
+    }
+
+    /// Inside a session a mailed code proves again what policy lets it prove at the door, or it becomes the
+    /// first second factor.
+    fn mail_may_prove_inside(&self) -> bool {
+        !authenticator::second_factor_is_on(&self.authenticators)
+            || policy::accepts(self.policy, &self.user, &self.authenticators, Method::EmailCode)
     }
 
     /// Authenticators a TOTP code may match: confirmed ones, and inside a session the one being enrolled.

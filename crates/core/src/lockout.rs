@@ -20,6 +20,8 @@ pub enum Lane {
     Door,
     /// Codes offered within a live session: enrolling, proving again.
     Session,
+    /// The password offered again within a live session, which may be a stolen one.
+    Password,
 }
 
 impl Lane {
@@ -27,6 +29,7 @@ impl Lane {
         match self {
             Self::Door => "door",
             Self::Session => "session",
+            Self::Password => "password",
         }
     }
 }

@@ -27,7 +27,8 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, TooLarge> {
 
 /// The value in `bytes`. As in JavaScript, the last of two equal keys wins.
 pub fn json(bytes: &[u8]) -> Result<Value, Malformed> {
-    if depth(bytes) > DEPTH_MAX {
+    // No text of ours holds U+0000, and PostgreSQL could not keep it.
+    if depth(bytes) > DEPTH_MAX || bytes.windows(6).any(|window| window == br"\u0000") {
         return Err(Malformed);
     }
     serde_json::from_slice(bytes).map_err(|_| Malformed)

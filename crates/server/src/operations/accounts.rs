@@ -25,6 +25,10 @@ use crate::{
     store::{Purpose, Tx},
 };
 
+/// Mailed links that die with the old password: whoever asked for them may have known it (SEC-033, SEC-106).
+const VOID_WITH_PASSWORD: [Purpose; 3] =
+    [Purpose::ResetPassword, Purpose::ConfirmEmailChange, Purpose::DeleteAccount];
+
 /// A change of profile: what is `None` stays.
 #[derive(Debug, Default)]
 pub struct ProfileChange {
@@ -86,7 +90,7 @@ pub async fn change_password(
         };
         let user = &who.user;
         tx.set_password(&user.id, &hash, false, act.now)?;
-        tx.delete_links(&user.id, Purpose::ResetPassword)?;
+        tx.void_links(&user.id, &VOID_WITH_PASSWORD, act.now)?;
         tx.delete_trusted_devices(&user.id)?;
         act.record(tx, Kind::PasswordChanged, Whose::session(&user.id, &who.session.id), json!({}))?;
         act.notify(tx, user, Notice::PasswordChanged)?;
@@ -146,7 +150,7 @@ pub async fn reset_password(ctx: &Ctx, visitor: &Visitor, token: &str, new: Secr
             return Ok(Err(Denied::LinkInvalid));
         };
         tx.set_password(&id, &hash, true, act.now)?;
-        tx.delete_links(&id, Purpose::ResetPassword)?;
+        tx.void_links(&id, &VOID_WITH_PASSWORD, act.now)?;
         tx.delete_sessions(&id, None)?;
         tx.delete_trusted_devices(&id)?;
         act.record(tx, Kind::PasswordReset, Whose::user(&id), json!({}))?;

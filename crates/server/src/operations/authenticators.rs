@@ -138,7 +138,7 @@ pub async fn enable_email_code(
             Err(denied) => return Ok(Err(denied)),
         };
         if authenticator::is_enrolled(&authenticators, Method::EmailCode) {
-            return Ok(Err(Denied::AlreadyEnrolled(Method::EmailCode)));
+            return Ok(Ok(None));
         }
         challenge::add_email_code(&act, tx, &who.user.id)?;
         let added = (Method::EmailCode, who.second_factor_is_on);
@@ -240,6 +240,7 @@ pub async fn disable(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Disabl
             trusted_devices::forget(&act, tx, &user.id, value)?;
         }
         tx.delete_trusted_devices(&user.id)?;
+        tx.forgive_guesses(&user.id)?;
         tx.raise_security_version(&user.id, act.now)?;
         tx.delete_sessions(&user.id, None)?;
         let whose = Whose::session(&user.id, &who.session.id);

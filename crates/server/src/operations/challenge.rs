@@ -335,6 +335,8 @@ pub(crate) fn factor_added(
         tx.activate_backup_codes(&user.id, act.now)?;
     }
     tx.raise_security_version(&user.id, act.now)?;
+    // Binding anew is the way back from the hard stop (63B §3.2.2).
+    tx.forgive_guesses(&user.id)?;
     tx.delete_trusted_devices(&user.id)?;
     act.record(
         tx,
@@ -368,14 +370,15 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer) -> Outc
                 if !challenge.is_open(&user, act.now) {
                     return Ok(Err(Denied::ChallengeGone));
                 }
-                if !policy::accepts(act.policy, &user, &authenticators, Method::EmailCode) {
-                    return Ok(Err(Denied::NotEnrolled(Method::EmailCode)));
-                }
                 CodePurpose::SignIn
             }
             Asker::Inside(_) if authenticator::second_factor_is_on(&authenticators) => CodePurpose::StepUp,
             Asker::Inside(_) => CodePurpose::Enrol,
         };
+        let accepted = policy::accepts(act.policy, &user, &authenticators, Method::EmailCode);
+        if purpose != CodePurpose::Enrol && !accepted {
+            return Ok(Err(Denied::NotEnrolled(Method::EmailCode)));
+        }
         let earlier = tx.codes_sent(&user.id, act.now - DAY)?;
         if let Err(wait) = one_time_code::may_send(&earlier, act.now) {
             return Ok(Err(Denied::TooSoon { wait }));

@@ -209,19 +209,14 @@ fn verify(act: &Act, tx: &mut Tx<'_>, link: &Link) -> Result<Result<Opened, Deni
 }
 
 fn change(act: &Act, tx: &mut Tx<'_>, link: &Link) -> Result<Result<Opened, Denied>, Fault> {
-    let Some(before) = tx.user(&link.user_id)? else {
-        return Ok(Err(Denied::LinkInvalid));
-    };
     if !tx.change_email(&link.user_id, &link.email, act.now)? {
         return Ok(Err(Denied::LinkInvalid));
     }
     // Every other link that went to the old or a third address is void now (SEC-106).
-    for purpose in [Purpose::VerifyEmail, Purpose::ConfirmEmailChange, Purpose::ResetPassword] {
-        tx.delete_links_except(&link.user_id, purpose, &link.id)?;
-    }
+    let void = [Purpose::VerifyEmail, Purpose::ConfirmEmailChange, Purpose::ResetPassword];
+    tx.void_links(&link.user_id, &void, act.now)?;
+    tx.delete_trusted_devices(&link.user_id)?;
     act.record(tx, Kind::EmailChanged, Whose::user(&link.user_id), json!({}))?;
-    let notice = Message::ChangeEmailNotice { new_email: link.email.clone() };
-    act.write_to(tx, &before, notice)?;
     Ok(tx.user(&link.user_id)?.map(Opened::Changed).ok_or(Denied::LinkInvalid))
 }
 
@@ -256,6 +251,8 @@ pub async fn request_change(
         if tx.user_by_email(&new_email)?.is_none() {
             let errand = Errand { user: &who.user, to: &new_email, purpose: Purpose::ConfirmEmailChange };
             mailer.run(&act, tx, errand)?;
+            // The old address hears of it while there is still time to stop it (SEC-033).
+            act.write_to(tx, &who.user, Message::ChangeEmailNotice { new_email: new_email.clone() })?;
         }
         Ok(Ok(()))
     })
@@ -263,9 +260,10 @@ pub async fn request_change(
 }
 
 /// The address can be a second factor, so with one in force changing it is a change of factors (SEC-033).
+/// Without one, a session from long ago is still not enough: whoever holds the address holds the account.
 fn may_change_email(who: &SignedIn, act: &Act) -> Result<(), Denied> {
     if !who.second_factor_is_on {
-        return Ok(());
+        return if who.session.is_young(act.now) { Ok(()) } else { Err(Denied::StaleSession) };
     }
     let standing = Standing {
         second_factor_is_on: true,

@@ -143,8 +143,9 @@ pub async fn with_password(
         .verify(attempt.password.clone(), stored.clone().unwrap_or_else(|| DECOY.to_owned()))
         .await?;
     let act = Act::begin(ctx, visitor);
+    let known = found.as_ref().map(|user| user.id.clone());
     let (Some(user), Some(stored), true) = (found, stored, verification != Verification::Wrong) else {
-        return refuse(ctx, act, "password").await;
+        return refuse(ctx, act, known).await;
     };
     let rehashed = match verification {
         Verification::RightButOutdated => Some(passwords::hash(ctx, attempt.password.clone()).await?),
@@ -172,9 +173,11 @@ pub async fn with_password(
     .await
 }
 
-async fn refuse<T: Send + 'static>(ctx: &Ctx, act: Act, why: &'static str) -> Outcome<T> {
+/// Says no and remembers it, under the account it was tried on if there is one.
+async fn refuse<T: Send + 'static>(ctx: &Ctx, act: Act, known: Option<UserId>) -> Outcome<T> {
     ctx.write(move |tx| {
-        act.record(tx, Kind::PasswordRefused, Whose::default(), json!({ "why": why }))?;
+        let whose = known.as_ref().map(Whose::user).unwrap_or_default();
+        act.record(tx, Kind::PasswordRefused, whose, json!({ "signed_in": false }))?;
         Ok(Err(Denied::BadCredentials))
     })
     .await

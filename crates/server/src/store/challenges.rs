@@ -168,6 +168,15 @@ impl Tx<'_> {
         Ok(budget.unwrap_or_default())
     }
 
+    /// Forgets the wrong answers of the lanes that guess at codes.
+    pub fn forgive_guesses(&mut self, user: &UserId) -> Result<(), Fault> {
+        self.execute(
+            "DELETE FROM guess_budgets WHERE user_id = $1 AND lane <> $2",
+            &[user.into(), Lane::Password.as_str().into()],
+        )?;
+        Ok(())
+    }
+
     pub fn set_budget(&mut self, user: &UserId, lane: Lane, budget: Budget) -> Result<(), Fault> {
         self.execute(
             "INSERT INTO guess_budgets (user_id, lane, failures, blocked_until) VALUES ($1, $2, $3, $4)

@@ -105,25 +105,15 @@ impl Tx<'_> {
         )
     }
 
-    /// Links die when the state they were issued for changes (SEC-106).
-    pub fn delete_links(&mut self, user: &UserId, purpose: Purpose) -> Result<(), Fault> {
-        self.execute(
-            "DELETE FROM links WHERE user_id = $1 AND purpose = $2",
-            &[user.into(), purpose.as_str().into()],
-        )?;
-        Ok(())
-    }
-
-    pub fn delete_links_except(
-        &mut self,
-        user: &UserId,
-        purpose: Purpose,
-        keep: &LinkId,
-    ) -> Result<(), Fault> {
-        self.execute(
-            "DELETE FROM links WHERE user_id = $1 AND purpose = $2 AND id <> $3",
-            &[user.into(), purpose.as_str().into(), keep.into()],
-        )?;
+    /// Links die when the state they were issued for changes (SEC-106). The rows stay for a day: the sending
+    /// limits count them.
+    pub fn void_links(&mut self, user: &UserId, purposes: &[Purpose], now: Timestamp) -> Result<(), Fault> {
+        for purpose in purposes {
+            self.execute(
+                "UPDATE links SET used_at = $3 WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL",
+                &[user.into(), purpose.as_str().into(), now.into()],
+            )?;
+        }
         Ok(())
     }
 }
