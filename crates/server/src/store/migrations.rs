@@ -114,7 +114,8 @@ mod tests {
         let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
         names.retain(|name| name.ends_with(".sql"));
         names.sort();
-        let embedded: Vec<_> = MIGRATIONS.iter().map(|m| format!("{:04}_{}.sql", m.version, m.name)).collect();
+        let embedded: Vec<_> =
+            MIGRATIONS.iter().map(|m| format!("{:04}_{}.sql", m.version, m.name)).collect();
         assert_eq!(embedded, names);
         assert!(MIGRATIONS.iter().enumerate().all(|(at, migration)| migration.version == at as i64 + 1));
     }

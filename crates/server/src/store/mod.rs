@@ -4,6 +4,7 @@
 //! closure cannot end in a commit even if it answers `Ok`. PostgreSQL does this by nature, SQLite is made to.
 //! Where a conflict is an expected answer, write `ON CONFLICT` or a conditional statement and count the rows.
 
+mod database_file;
 mod migrations;
 mod postgres;
 mod queue;
@@ -165,10 +166,7 @@ impl<'a> Tx<'a> {
         Self { session, failed: false }
     }
 
-    fn say<T>(
-        &mut self,
-        statement: impl FnOnce(&mut Session<'a>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    fn say<T>(&mut self, statement: impl FnOnce(&mut Session<'a>) -> Result<T, Fault>) -> Result<T, Fault> {
         if self.failed {
             return Err(Fault::internal("an earlier statement of this transaction failed"));
         }

@@ -55,8 +55,7 @@ impl Engine {
         let queue = Arc::new(Queue::new(QUEUE));
         let mut first = Some(first);
         for number in 0..connections.max(1) {
-            let worker =
-                Worker { queue: queue.clone(), address: address.clone(), alive: alive.clone() };
+            let worker = Worker { queue: queue.clone(), address: address.clone(), alive: alive.clone() };
             let connection = first.take();
             thread::Builder::new()
                 .name(format!("postgres-{number}"))
@@ -177,7 +176,8 @@ impl Address {
         let spelled = Secret::new(spelled.expose().replace("sslmode=verify-ca", "sslmode=require"));
         // The parser's complaint may quote the password: it is not kept.
         let parsed = spelled.expose().parse::<Config>();
-        let mut config = parsed.map_err(|_| Fault::misconfigured("the PostgreSQL url cannot be understood"))?;
+        let mut config =
+            parsed.map_err(|_| Fault::misconfigured("the PostgreSQL url cannot be understood"))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
@@ -215,7 +215,8 @@ fn is_local(host: &Host) -> bool {
 fn verifying_tls() -> Result<rustls::ClientConfig, Fault> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let no_tls = |error| Fault::misconfigured("no TLS for PostgreSQL").because(error);
-    let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let versions =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let verified = versions.and_then(|builder| builder.with_platform_verifier()).map_err(no_tls)?;
     Ok(verified.with_no_client_auth())
 }
@@ -242,9 +243,8 @@ enum Attempt {
 
 impl Connection {
     fn open(address: &Address, alive: &Arc<AtomicUsize>) -> Result<Self, Fault> {
-        let refused = |error: Error| {
-            Fault::unavailable("PostgreSQL cannot be reached").because(describe(&error))
-        };
+        let refused =
+            |error: Error| Fault::unavailable("PostgreSQL cannot be reached").because(describe(&error));
         let mut client = address.connect().map_err(refused)?;
         client
             .batch_execute(
@@ -495,7 +495,9 @@ mod tests {
 
     #[test]
     fn a_bad_url_is_refused_without_its_password() {
-        for url in ["postgres://u:hunter2@host:port/db", "postgres://u:hunter2@h/d?sslmode=hunter2", "hunter2"] {
+        for url in
+            ["postgres://u:hunter2@host:port/db", "postgres://u:hunter2@h/d?sslmode=hunter2", "hunter2"]
+        {
             let fault = Address::parse(&Secret::from(url)).err().expect("refused");
             assert!(!format!("{fault} {fault:?}").contains("hunter2"), "{fault:?}");
         }

@@ -71,10 +71,7 @@ where
 
     fn start(&self) -> bool {
         !self.caller.is_closed()
-            && self
-                .progress
-                .compare_exchange(WAITING, STARTED, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok()
+            && self.progress.compare_exchange(WAITING, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
@@ -111,12 +108,7 @@ pub(super) fn run_caught<T>(
 }
 
 /// Hands `work` to the threads behind `queue` and waits for what becomes of it.
-pub(super) async fn ask<T, F>(
-    queue: &Queue,
-    access: Access,
-    patience: Patience,
-    work: F,
-) -> Result<T, Fault>
+pub(super) async fn ask<T, F>(queue: &Queue, access: Access, patience: Patience, work: F) -> Result<T, Fault>
 where
     T: Send + 'static,
     F: Fn(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,

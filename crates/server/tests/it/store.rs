@@ -1,6 +1,9 @@
 //! The promises of the storage engine, the same on both databases: `STORE=postgres` runs them there.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, mpsc},
+};
 
 use countersign::{
     config::Database,
@@ -26,7 +29,11 @@ impl Home {
         if std::env::var("STORE").is_ok_and(|engine| engine == "postgres") {
             let server = postgres::fresh_database();
             let url = Secret::new(server.url.clone());
-            return Self { database: Database::Postgres { url, connections: 4 }, folder, server: Some(server) };
+            return Self {
+                database: Database::Postgres { url, connections: 4 },
+                folder,
+                server: Some(server),
+            };
         }
         Self { database: Database::Sqlite(folder.path().join("countersign.db")), folder, server: None }
     }
@@ -48,7 +55,8 @@ async fn store() -> (Home, Store) {
     (home, store)
 }
 
-const INSERT: &str = "INSERT INTO guess_budgets (user_id, lane, failures, blocked_until) VALUES ($1, $2, $3, $4)";
+const INSERT: &str =
+    "INSERT INTO guess_budgets (user_id, lane, failures, blocked_until) VALUES ($1, $2, $3, $4)";
 
 async fn a_user(store: &Store, id: &'static str) {
     let insert = "INSERT INTO users (id, email, email_verified_at, name, password_by_mail, security_version,
@@ -86,7 +94,10 @@ async fn a_failure_undoes_only_its_own_transaction() {
         tokio::spawn(async move {
             store
                 .write(move |tx| {
-                    tx.execute(INSERT, &["ada".into(), number.to_string().into(), number.into(), Value::Null])?;
+                    tx.execute(
+                        INSERT,
+                        &["ada".into(), number.to_string().into(), number.into(), Value::Null],
+                    )?;
                     match number % 3 {
                         0 => Ok(()),
                         1 => Err(Fault::internal("no, thanks")),
@@ -128,10 +139,12 @@ async fn a_swallowed_error_cannot_end_in_a_commit() {
 #[tokio::test]
 async fn foreign_keys_hold() {
     let (_home, store) = store().await;
-    let orphan = store.write(|tx| tx.execute(INSERT, &["nobody".into(), "door".into(), 1.into(), Value::Null]));
+    let orphan =
+        store.write(|tx| tx.execute(INSERT, &["nobody".into(), "door".into(), 1.into(), Value::Null]));
     assert_eq!(orphan.await.unwrap_err().kind, FaultKind::Internal);
     a_user(&store, "ada").await;
-    let ok = store.write(|tx| tx.execute(INSERT, &["ada".into(), "door".into(), 1.into(), Value::Null])).await;
+    let ok =
+        store.write(|tx| tx.execute(INSERT, &["ada".into(), "door".into(), 1.into(), Value::Null])).await;
     assert_eq!(ok.unwrap(), 1);
     store.write(|tx| tx.execute("DELETE FROM users WHERE id = $1", &["ada".into()])).await.unwrap();
     assert_eq!(count(&store).await, 0);
@@ -144,7 +157,8 @@ async fn parameters_are_bound_by_their_number() {
     a_user(&store, "ada").await;
     let swapped = "INSERT INTO guess_budgets (lane, failures, user_id) VALUES ($2, $3, $1)";
     store.write(move |tx| tx.execute(swapped, &["ada".into(), "door".into(), 7.into()])).await.unwrap();
-    let read = "SELECT user_id, lane, failures FROM guess_budgets WHERE lane = $2 AND user_id = $1 AND $1 <> $2";
+    let read =
+        "SELECT user_id, lane, failures FROM guess_budgets WHERE lane = $2 AND user_id = $1 AND $1 <> $2";
     let found = store
         .read(move |tx| {
             tx.row(read, &["ada".into(), "door".into()], |row| {
@@ -187,7 +201,8 @@ async fn every_kind_of_value_comes_back_as_it_went_in() {
             seed.into(),
             big.into(),
         ];
-        let written = store.write(move |tx| tx.row(insert, &values, |row| row.get::<Option<Vec<u8>>>(0))).await;
+        let written =
+            store.write(move |tx| tx.row(insert, &values, |row| row.get::<Option<Vec<u8>>>(0))).await;
         assert_eq!(written.unwrap(), Some(given));
     }
     let select = "SELECT method, created_at, confirmed_at, last_step FROM authenticators WHERE id = $1";
@@ -211,7 +226,8 @@ async fn every_kind_of_value_comes_back_as_it_went_in() {
 async fn a_wrong_column_is_a_fault_that_names_it() {
     let (_home, store) = store().await;
     a_user(&store, "ada").await;
-    let wrong = store.read(|tx| tx.row("SELECT created_at, id FROM users", &[], |row| row.get::<i64>(1))).await;
+    let wrong =
+        store.read(|tx| tx.row("SELECT created_at, id FROM users", &[], |row| row.get::<i64>(1))).await;
     let beyond = store.read(|tx| tx.row("SELECT id FROM users", &[], |row| row.get::<String>(2))).await;
     let absent = store.read(|tx| tx.row("SELECT image FROM users", &[], |row| row.get::<String>(0))).await;
     for (fault, column) in [(wrong.unwrap_err(), 1), (beyond.unwrap_err(), 2), (absent.unwrap_err(), 0)] {
@@ -225,7 +241,10 @@ async fn a_wrong_column_is_a_fault_that_names_it() {
 async fn of_64_racers_exactly_one_wins() {
     let (_home, store) = store().await;
     a_user(&store, "ada").await;
-    store.write(|tx| tx.execute(INSERT, &["ada".into(), "code".into(), 0.into(), Value::Null])).await.unwrap();
+    store
+        .write(|tx| tx.execute(INSERT, &["ada".into(), "code".into(), 0.into(), Value::Null]))
+        .await
+        .unwrap();
     let spend = "UPDATE guess_budgets SET blocked_until = $1 WHERE lane = 'code' AND blocked_until IS NULL";
     let racers: Vec<_> = (0..64_i64)
         .map(|racer| {
@@ -260,7 +279,8 @@ async fn lock_user_puts_transactions_in_line() {
                 store
                     .write(|tx| {
                         tx.lock_user(&UserId::from("ada".to_owned()))?;
-                        let sum = tx.row("SELECT failures FROM guess_budgets", &[], |row| row.get::<i64>(0))?;
+                        let sum =
+                            tx.row("SELECT failures FROM guess_budgets", &[], |row| row.get::<i64>(0))?;
                         tx.execute("UPDATE guess_budgets SET failures = $1", &[(sum.unwrap() + 1).into()])
                     })
                     .await
@@ -270,7 +290,8 @@ async fn lock_user_puts_transactions_in_line() {
     for adder in adders {
         adder.await.unwrap().unwrap();
     }
-    let sum = store.read(|tx| tx.row("SELECT failures FROM guess_budgets", &[], |row| row.get::<i64>(0))).await;
+    let sum =
+        store.read(|tx| tx.row("SELECT failures FROM guess_budgets", &[], |row| row.get::<i64>(0))).await;
     assert_eq!(sum.unwrap(), Some(40));
 }
 
@@ -279,7 +300,10 @@ async fn lock_user_puts_transactions_in_line() {
 async fn a_read_is_one_snapshot() {
     let (_home, store) = store().await;
     a_user(&store, "ada").await;
-    store.write(|tx| tx.execute(INSERT, &["ada".into(), "left".into(), 0.into(), Value::Null])).await.unwrap();
+    store
+        .write(|tx| tx.execute(INSERT, &["ada".into(), "left".into(), 0.into(), Value::Null]))
+        .await
+        .unwrap();
     let mover = tokio::spawn({
         let store = store.clone();
         async move {
@@ -366,15 +390,15 @@ async fn two_processes_that_start_together() {
 #[tokio::test]
 async fn beyond_the_queue_it_is_busy() {
     let (_home, store) = store().await;
-    let gate = Arc::new(std::sync::Mutex::new(()));
-    let held = gate.lock().unwrap();
+    let (closed, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
     let mut jobs = tokio::task::JoinSet::new();
     for _ in 0..4_400 {
         let (store, gate) = (store.clone(), gate.clone());
         jobs.spawn(async move {
             store
                 .write(move |_| {
-                    drop(gate.lock());
+                    let _ = gate.lock().unwrap().recv();
                     Ok(())
                 })
                 .await
@@ -382,7 +406,7 @@ async fn beyond_the_queue_it_is_busy() {
     }
     let refused = jobs.join_next().await.unwrap().unwrap().unwrap_err();
     assert_eq!(refused.kind, FaultKind::Busy);
-    drop(held);
+    drop(closed);
     let outcomes = jobs.join_all().await;
     assert!(outcomes.iter().filter(|outcome| outcome.is_ok()).count() >= 256);
     store.ping().await.unwrap();
