@@ -1,15 +1,13 @@
 //! SQLite: one writer thread that commits in groups, and a few read-only connections. Only this file names the driver.
 
 use std::{
+    cell::Cell,
     fs::{self, File},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{
@@ -40,7 +38,9 @@ const READER_WAIT: Duration = Duration::from_secs(2);
 const IDLE: Duration = Duration::from_millis(50);
 /// Pages (4 KiB) waiting in the WAL that are worth a checkpoint when idle, and that force one when busy.
 const WAL_WORTH_EMPTYING: i64 = 250;
-const WAL_TOO_LONG: i64 = 4_000;
+const WAL_TOO_LONG: i64 = 2_000;
+/// How long after a failed commit the store does not call itself ready, whatever else succeeds meanwhile.
+const CONVALESCENCE: Duration = Duration::from_secs(2);
 /// Up to this size the whole file is checked at every start: about a second at worst.
 const QUICK_CHECK: u64 = 256 << 20;
 
@@ -63,7 +63,7 @@ impl Engine {
         let queue = Arc::new(Queue::new(QUEUE));
         let readers =
             Readers { path: path.clone(), idle: Mutex::default(), permits: Semaphore::new(READERS) };
-        let writer = Writer { path, connection: Some(connection), hurt: AtomicBool::new(false) };
+        let writer = Writer { path, connection: Some(connection), hurt: Cell::new(None) };
         let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn({
             let queue = queue.clone();
             move || writer.serve(&queue)
@@ -147,8 +147,8 @@ fn read_snapshot<T>(
 struct Writer {
     path: PathBuf,
     connection: Option<Connection>,
-    /// The last commit failed: nobody may call the store ready before one has succeeded (FX-04, FX-06).
-    hurt: AtomicBool,
+    /// When a commit last failed and no later one has proved the disk sound (FX-04, FX-06).
+    hurt: Cell<Option<Instant>>,
 }
 
 impl Writer {
@@ -180,7 +180,10 @@ impl Writer {
             Err(_) => Some(Failure::lasting("the writer panicked")),
         };
         if let Some(failure) = &failure {
-            tracing::warn!(reason = failure.reason, "a group of transactions was not committed");
+            // Once per trouble: a line for every group would help a full disk to stay full.
+            if self.hurt.get().is_none() {
+                tracing::warn!(reason = failure.reason, "a group of transactions was not committed");
+            }
             self.abandon(failure);
         }
         for job in batch.drain(..) {
@@ -207,21 +210,27 @@ impl Writer {
             }
         }
         control(connection, "COMMIT")?;
-        if connection.total_changes() != before {
-            self.hurt.store(false, Ordering::Relaxed);
+        let healed = self.hurt.get().is_some_and(|since| since.elapsed() >= CONVALESCENCE);
+        if healed && connection.total_changes() != before {
+            self.hurt.set(None);
         }
         Ok(())
     }
 
     /// After a failure the connection's state is in doubt: roll back and, unless it was only busy, start afresh.
     fn abandon(&mut self, failure: &Failure) {
-        if failure.busy
-            && let Some(connection) = &self.connection
-            && (connection.is_autocommit() || control(connection, "ROLLBACK").is_ok())
-        {
+        let sound = self
+            .connection
+            .as_ref()
+            .is_some_and(|connection| connection.is_autocommit() || control(connection, "ROLLBACK").is_ok());
+        if sound && failure.busy {
             return;
         }
-        self.hurt.store(true, Ordering::Relaxed);
+        self.hurt.set(Some(Instant::now()));
+        if sound {
+            // What was committed before leaves the log, which gives a full disk room to breathe.
+            self.checkpoint(1);
+        }
         self.connection = None;
     }
 
@@ -241,7 +250,7 @@ impl Writer {
 }
 
 /// One job in its own savepoint, so that its failure is its own.
-fn run_one(connection: &Connection, hurt: &AtomicBool, job: &mut dyn Job) -> Result<(), Failure> {
+fn run_one(connection: &Connection, hurt: &Cell<Option<Instant>>, job: &mut dyn Job) -> Result<(), Failure> {
     control(connection, "SAVEPOINT job")?;
     let session = Session { connection, hurt: Some(hurt) };
     let keep = job.run(&mut Tx::new(store::Session::Sqlite(session)));
@@ -298,7 +307,7 @@ fn control(connection: &Connection, sql: &'static str) -> Result<(), Failure> {
 pub(super) struct Session<'a> {
     connection: &'a Connection,
     /// The writer's memory of a failed commit; a reader has none.
-    hurt: Option<&'a AtomicBool>,
+    hurt: Option<&'a Cell<Option<Instant>>>,
 }
 
 impl Session<'_> {
@@ -334,8 +343,13 @@ impl Session<'_> {
         if read_only.map_err(|error| statement_fault("a probe", &error))? {
             return Err(Fault::unavailable("the database is read-only"));
         }
-        if self.hurt.is_some_and(|hurt| hurt.load(Ordering::Relaxed)) {
-            self.execute("UPDATE schema_versions SET applied_at = applied_at", &[])?;
+        if let Some(since) = self.hurt.and_then(Cell::get) {
+            if since.elapsed() < CONVALESCENCE {
+                return Err(Fault::unavailable("a commit has just failed"));
+            }
+            // There and back: SQLite writes no page for an update that changes nothing.
+            self.execute("UPDATE schema_versions SET applied_at = applied_at + 1", &[])?;
+            self.execute("UPDATE schema_versions SET applied_at = applied_at - 1", &[])?;
         }
         Ok(())
     }
