@@ -6,6 +6,7 @@
 
 mod authenticators;
 mod challenges;
+mod database_file;
 mod journal;
 mod keys;
 mod links;

@@ -1,6 +1,9 @@
 //! The promises of the storage engine, the same on both databases: `STORE=postgres` runs them there.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, mpsc},
+};
 
 use countersign::{
     config::Database,
@@ -387,15 +390,15 @@ async fn two_processes_that_start_together() {
 #[tokio::test]
 async fn beyond_the_queue_it_is_busy() {
     let (_home, store) = store().await;
-    let gate = Arc::new(std::sync::Mutex::new(()));
-    let held = gate.lock().unwrap();
+    let (closed, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
     let mut jobs = tokio::task::JoinSet::new();
     for _ in 0..4_400 {
         let (store, gate) = (store.clone(), gate.clone());
         jobs.spawn(async move {
             store
                 .write(move |_| {
-                    drop(gate.lock());
+                    let _ = gate.lock().unwrap().recv();
                     Ok(())
                 })
                 .await
@@ -403,7 +406,7 @@ async fn beyond_the_queue_it_is_busy() {
     }
     let refused = jobs.join_next().await.unwrap().unwrap().unwrap_err();
     assert_eq!(refused.kind, FaultKind::Busy);
-    drop(held);
+    drop(closed);
     let outcomes = jobs.join_all().await;
     assert!(outcomes.iter().filter(|outcome| outcome.is_ok()).count() >= 256);
     store.ping().await.unwrap();
