@@ -3,7 +3,7 @@
 use countersign_core::{
     authenticator::{self, Authenticator},
     backup_code,
-    challenge::{Asker, Case, Enrols, Offer, Pass, Refusal, Spend, State, Verdict},
+    challenge::{Asker, Case, Ends, Enrols, Offer, Pass, Refusal, Spend, Verdict},
     denied::Denied,
     event::Kind,
     ids::{AuthenticatorId, OneTimeCodeId, UserId},
@@ -218,17 +218,12 @@ fn save_refusal(act: &Act, tx: &mut Tx<'_>, case: &Case, refusal: Refusal) -> Re
         act.record(tx, Kind::CodeRefused, whose, json!({ "failures": budget.failures }))?;
         warn_owner(act, tx, case, budget)?;
     }
-    if refusal.ends {
-        match &case.asker {
-            Asker::Door(challenge) => {
-                tx.end_challenge(&challenge.id, State::Failed, act.now)?;
-            }
-            Asker::Inside(_) => {
-                if let Some(code) = &case.sent_code {
-                    tx.spend_code(&code.id, act.now)?;
-                }
-            }
-        }
+    match (refusal.ends, &case.asker, &case.sent_code) {
+        (Ends::Challenge, Asker::Door(challenge), _) => tx.fail_challenge(&challenge.id)?,
+        (Ends::SentCode, _, Some(code)) => tx.retire_code(&code.id, act.now)?,
+        _ => {}
+    }
+    if refusal.denied == Denied::TooManyAttempts {
         act.record(tx, Kind::ChallengeExhausted, whose, json!({}))?;
     }
     Ok(refusal.denied)
@@ -256,7 +251,7 @@ fn enter(
     let Asker::Door(challenge) = case.asker else {
         return Err(Fault::internal("only a challenge opens the door"));
     };
-    if !tx.end_challenge(&challenge.id, State::Passed, act.now)? {
+    if !tx.pass_challenge(&challenge.id, act.now)? {
         return Err(Fault::internal("a locked challenge ended twice"));
     }
     let user = case.user;
