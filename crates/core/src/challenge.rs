@@ -271,7 +271,11 @@ impl Case {
             (_, Method::BackupCode) => self.backup_codes.any,
             (Asker::Door(_), _) => policy::accepts(self.policy, &self.user, &self.authenticators, method),
             (Asker::Inside(_), Method::Totp) => self.totp_candidates(now).next().is_some(),
-            (Asker::Inside(_), Method::EmailCode) => true,
+            // Without a second factor it enrols; with one, the mailbox is worth inside what it is at the door.
+            (Asker::Inside(_), Method::EmailCode) => {
+                !authenticator::second_factor_is_on(&self.authenticators)
+                    || policy::accepts(self.policy, &self.user, &self.authenticators, method)
+            }
         }
     }
 

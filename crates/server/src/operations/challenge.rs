@@ -368,7 +368,12 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer) -> Outc
                 }
                 CodePurpose::SignIn
             }
-            Asker::Inside(_) if authenticator::second_factor_is_on(&authenticators) => CodePurpose::StepUp,
+            Asker::Inside(_) if authenticator::second_factor_is_on(&authenticators) => {
+                if !policy::accepts(act.policy, &user, &authenticators, Method::EmailCode) {
+                    return Ok(Err(Denied::NotEnrolled(Method::EmailCode)));
+                }
+                CodePurpose::StepUp
+            }
             Asker::Inside(_) => CodePurpose::Enrol,
         };
         let earlier = tx.codes_sent(&user.id, act.now - DAY)?;
