@@ -3,6 +3,7 @@
 use countersign_core::{
     denied::Denied,
     event::Kind,
+    ids::UserId,
     message::Notice,
     policy::{self, Standing},
     secret::Secret,
@@ -86,7 +87,7 @@ pub async fn change_password(
         };
         let user = &who.user;
         tx.set_password(&user.id, &hash, false, act.now)?;
-        tx.delete_links(&user.id, Purpose::ResetPassword)?;
+        void_links(tx, &user.id)?;
         tx.delete_trusted_devices(&user.id)?;
         act.record(tx, Kind::PasswordChanged, Whose::session(&user.id, &who.session.id), json!({}))?;
         act.notify(tx, user, Notice::PasswordChanged)?;
@@ -100,6 +101,15 @@ pub async fn change_password(
         Ok(Ok(PasswordChanged { user, session }))
     })
     .await
+}
+
+/// Links that act on the account die with the password they were asked for under: whoever changes it may be
+/// shutting somebody out (SEC-033, SEC-106). Verifying an address stays true whatever the password is.
+fn void_links(tx: &mut Tx<'_>, user: &UserId) -> Result<(), Fault> {
+    for purpose in [Purpose::ResetPassword, Purpose::ConfirmEmailChange, Purpose::DeleteAccount] {
+        tx.delete_links(user, purpose)?;
+    }
+    Ok(())
 }
 
 /// The same sign-in under a new token (SEC-073).
@@ -146,7 +156,7 @@ pub async fn reset_password(ctx: &Ctx, visitor: &Visitor, token: &str, new: Secr
             return Ok(Err(Denied::LinkInvalid));
         };
         tx.set_password(&id, &hash, true, act.now)?;
-        tx.delete_links(&id, Purpose::ResetPassword)?;
+        void_links(tx, &id)?;
         tx.delete_sessions(&id, None)?;
         tx.delete_trusted_devices(&id)?;
         act.record(tx, Kind::PasswordReset, Whose::user(&id), json!({}))?;
