@@ -57,7 +57,8 @@ pub enum Answered {
     SignedIn { user: User, session: Minted, trusted_device: Option<Secret<String>> },
     /// The challenge is passed, and no session was wanted.
     ProvenOnly { user: User },
-    /// Somebody signed in proved themselves again, or completed an enrolment; that rotates the session.
+    /// Somebody signed in proved themselves again, or completed an enrolment; what makes the session worth
+    /// more rotates it.
     Proven { who: SignedIn, rotated: Option<Minted> },
 }
 
@@ -279,14 +280,22 @@ fn prove_inside(
     let Asker::Inside(mut session) = case.asker else {
         return Err(Fault::internal("only a session proves itself again"));
     };
+    let rises = pass.proofs.aal() > session.proofs.aal();
     session.proofs = pass.proofs.clone();
     let was_on = authenticator::second_factor_is_on(&case.authenticators);
     let mut who = SignedIn { session, user: case.user, second_factor_is_on: was_on };
     if pass.enrols == Enrols::Nothing {
-        tx.set_proofs(&who.session.id, &who.session.proofs)?;
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::ProofRenewed, whose, json!({ "method": pass.method }))?;
-        return Ok(Ok(Answered::Proven { who, rotated: None }));
+        let rotated = if rises {
+            // Whoever copied the token while it was worth one factor must not hold one worth two (SEC-073).
+            tx.delete_session(&who.user.id, &who.session.id)?;
+            Some(accounts::remint(act, tx, &who)?)
+        } else {
+            tx.set_proofs(&who.session.id, &who.session.proofs)?;
+            None
+        };
+        return Ok(Ok(Answered::Proven { who, rotated }));
     }
     match &pass.enrols {
         Enrols::Confirm(id) => confirm(act, tx, id)?,
