@@ -187,25 +187,39 @@ pub struct Refusal {
     pub denied: Denied,
     /// A guess was evaluated and wrong: count it everywhere.
     pub budget: Option<Budget>,
-    /// The challenge (at the door) or the sent code (inside) ends here.
-    pub ends: bool,
+    pub ends: Ends,
+}
+
+/// What is over with this refusal, if it was not before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    Nothing,
+    Challenge,
+    SentCode,
 }
 
 impl Refusal {
     fn flat(denied: Denied) -> Verdict {
-        Verdict::Refused(Self { denied, budget: None, ends: false })
+        Self::ending(denied, Ends::Nothing)
+    }
+
+    fn ending(denied: Denied, ends: Ends) -> Verdict {
+        Verdict::Refused(Self { denied, budget: None, ends })
     }
 }
 
 impl Case {
     /// The order of the questions is the wire contract's: is there a question, is the method one of the
     /// account's, is the account locked, is the budget spent, and only then: is the code right.
+    ///
+    /// What is found expired ends there and then: a clock that is set back afterwards does not revive it.
     pub fn judge(&self, offer: &Offer, now: Timestamp) -> Verdict {
         let method = offer.method();
         if let Asker::Door(challenge) = &self.asker
             && !challenge.is_open(&self.user, now)
         {
-            return Refusal::flat(Denied::ChallengeGone);
+            let ends = if challenge.state == State::Pending { Ends::Challenge } else { Ends::Nothing };
+            return Refusal::ending(Denied::ChallengeGone, ends);
         }
         if !self.can_be_proven_by(method, now) {
             return Refusal::flat(Denied::NotEnrolled(method));
@@ -214,10 +228,15 @@ impl Case {
             return Refusal::flat(Denied::Locked { wait });
         }
         if method == Method::EmailCode && self.live_code(now).is_none() {
-            return Refusal::flat(Denied::CodeExpired);
+            let ends = if self.sent_code.is_some() { Ends::SentCode } else { Ends::Nothing };
+            return Refusal::ending(Denied::CodeExpired, ends);
         }
         if self.attempts_are_spent(method) {
-            return Verdict::Refused(Refusal { denied: Denied::TooManyAttempts, budget: None, ends: true });
+            let ends = match self.asker {
+                Asker::Door(_) => Ends::Challenge,
+                Asker::Inside(_) => Ends::SentCode,
+            };
+            return Refusal::ending(Denied::TooManyAttempts, ends);
         }
         if method == Method::EmailCode
             && let Err(denied) = self.may_enrol_by_mail(now)
@@ -234,7 +253,7 @@ impl Case {
             None => Verdict::Refused(Refusal {
                 denied: Denied::WrongCode(method),
                 budget: offer.is_well_formed().then(|| self.budget.after_failure(now)),
-                ends: false,
+                ends: Ends::Nothing,
             }),
         }
     }
@@ -252,15 +271,12 @@ impl Case {
             (_, Method::BackupCode) => self.backup_codes.any,
             (Asker::Door(_), _) => policy::accepts(self.policy, &self.user, &self.authenticators, method),
             (Asker::Inside(_), Method::Totp) => self.totp_candidates(now).next().is_some(),
-            (Asker::Inside(_), Method::EmailCode) => self.mail_may_prove_inside(),
+            // Without a second factor it enrols; with one, the mailbox is worth inside what it is at the door.
+            (Asker::Inside(_), Method::EmailCode) => {
+                !authenticator::second_factor_is_on(&self.authenticators)
+                    || policy::accepts(self.policy, &self.user, &self.authenticators, method)
+            }
         }
-    }
-
-    /// Inside a session a mailed code proves again what policy lets it prove at the door, or it becomes the
-    /// first second factor.
-    fn mail_may_prove_inside(&self) -> bool {
-        !authenticator::second_factor_is_on(&self.authenticators)
-            || policy::accepts(self.policy, &self.user, &self.authenticators, Method::EmailCode)
     }
 
     /// Authenticators a TOTP code may match: confirmed ones, and inside a session the one being enrolled.

@@ -25,7 +25,8 @@ use crate::{
     store::{Purpose, Tx},
 };
 
-/// Mailed links that die with the old password: whoever asked for them may have known it (SEC-033, SEC-106).
+/// Links that act on the account die with the password they were asked for under: whoever changes it may be
+/// shutting somebody out (SEC-033, SEC-106). Verifying an address stays true whatever the password is.
 const VOID_WITH_PASSWORD: [Purpose; 3] =
     [Purpose::ResetPassword, Purpose::ConfirmEmailChange, Purpose::DeleteAccount];
 

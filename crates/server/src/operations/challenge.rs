@@ -3,7 +3,7 @@
 use countersign_core::{
     authenticator::{self, Authenticator},
     backup_code,
-    challenge::{Asker, Case, Enrols, Offer, Pass, Refusal, Spend, State, Verdict},
+    challenge::{Asker, Case, Ends, Enrols, Offer, Pass, Refusal, Spend, Verdict},
     denied::Denied,
     event::Kind,
     ids::{AuthenticatorId, OneTimeCodeId, UserId},
@@ -57,7 +57,8 @@ pub enum Answered {
     SignedIn { user: User, session: Minted, trusted_device: Option<Secret<String>> },
     /// The challenge is passed, and no session was wanted.
     ProvenOnly { user: User },
-    /// Somebody signed in proved themselves again, or completed an enrolment; that rotates the session.
+    /// Somebody signed in proved themselves again, or completed an enrolment; what makes the session worth
+    /// more rotates it.
     Proven { who: SignedIn, rotated: Option<Minted> },
 }
 
@@ -218,17 +219,12 @@ fn save_refusal(act: &Act, tx: &mut Tx<'_>, case: &Case, refusal: Refusal) -> Re
         act.record(tx, Kind::CodeRefused, whose, json!({ "failures": budget.failures }))?;
         warn_owner(act, tx, case, budget)?;
     }
-    if refusal.ends {
-        match &case.asker {
-            Asker::Door(challenge) => {
-                tx.end_challenge(&challenge.id, State::Failed, act.now)?;
-            }
-            Asker::Inside(_) => {
-                if let Some(code) = &case.sent_code {
-                    tx.spend_code(&code.id, act.now)?;
-                }
-            }
-        }
+    match (refusal.ends, &case.asker, &case.sent_code) {
+        (Ends::Challenge, Asker::Door(challenge), _) => tx.fail_challenge(&challenge.id)?,
+        (Ends::SentCode, _, Some(code)) => tx.retire_code(&code.id, act.now)?,
+        _ => {}
+    }
+    if refusal.denied == Denied::TooManyAttempts {
         act.record(tx, Kind::ChallengeExhausted, whose, json!({}))?;
     }
     Ok(refusal.denied)
@@ -256,7 +252,7 @@ fn enter(
     let Asker::Door(challenge) = case.asker else {
         return Err(Fault::internal("only a challenge opens the door"));
     };
-    if !tx.end_challenge(&challenge.id, State::Passed, act.now)? {
+    if !tx.pass_challenge(&challenge.id, act.now)? {
         return Err(Fault::internal("a locked challenge ended twice"));
     }
     let user = case.user;
@@ -284,14 +280,22 @@ fn prove_inside(
     let Asker::Inside(mut session) = case.asker else {
         return Err(Fault::internal("only a session proves itself again"));
     };
+    let rises = pass.proofs.aal() > session.proofs.aal();
     session.proofs = pass.proofs.clone();
     let was_on = authenticator::second_factor_is_on(&case.authenticators);
     let mut who = SignedIn { session, user: case.user, second_factor_is_on: was_on };
     if pass.enrols == Enrols::Nothing {
-        tx.set_proofs(&who.session.id, &who.session.proofs)?;
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::ProofRenewed, whose, json!({ "method": pass.method }))?;
-        return Ok(Ok(Answered::Proven { who, rotated: None }));
+        let rotated = if rises {
+            // Whoever copied the token while it was worth one factor must not hold one worth two (SEC-073).
+            tx.delete_session(&who.user.id, &who.session.id)?;
+            Some(accounts::remint(act, tx, &who)?)
+        } else {
+            tx.set_proofs(&who.session.id, &who.session.proofs)?;
+            None
+        };
+        return Ok(Ok(Answered::Proven { who, rotated }));
     }
     match &pass.enrols {
         Enrols::Confirm(id) => confirm(act, tx, id)?,

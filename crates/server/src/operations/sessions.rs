@@ -46,9 +46,15 @@ pub async fn current(ctx: &Ctx, token: &str) -> Outcome<Option<Current>> {
     let now = ctx.clock.now();
     let digest = digest(&ctx.vault, token);
     let found = ctx.store.read(move |tx| tx.signed_in(&digest)).await?;
-    let Some(mut who) = found.filter(|who| who.session.is_live(now)) else {
+    let Some(mut who) = found else {
         return Ok(None);
     };
+    if !who.session.is_live(now) {
+        // For good: a clock that is set back afterwards does not revive it (FX-13).
+        let (user, id) = (who.user.id, who.session.id);
+        ctx.store.write(move |tx| tx.delete_session(&user, &id)).await?;
+        return Ok(None);
+    }
     let Some(expires_at) = who.session.renewal(now) else {
         return Ok(Some(Current { who, renewed: false }));
     };

@@ -86,13 +86,21 @@ impl Tx<'_> {
         )
     }
 
-    /// Ends a challenge; says whether this call did. Whoever gets `false` came second (SEC-057).
-    pub fn end_challenge(&mut self, id: &ChallengeId, state: State, now: Timestamp) -> Result<bool, Fault> {
-        let ended = self.execute(
-            "UPDATE challenges SET state = $2 WHERE id = $1 AND state = 'pending' AND expires_at > $3",
-            &[id.into(), state.as_str().into(), now.into()],
+    /// Says whether this call passed it. Whoever gets `false` came second or too late (SEC-057).
+    pub fn pass_challenge(&mut self, id: &ChallengeId, now: Timestamp) -> Result<bool, Fault> {
+        let passed = self.execute(
+            "UPDATE challenges SET state = 'passed' WHERE id = $1 AND state = 'pending' AND expires_at > $2",
+            &[id.into(), now.into()],
         )?;
-        Ok(ended == 1)
+        Ok(passed == 1)
+    }
+
+    pub fn fail_challenge(&mut self, id: &ChallengeId) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE challenges SET state = 'failed' WHERE id = $1 AND state = 'pending'",
+            &[id.into()],
+        )?;
+        Ok(())
     }
 
     pub fn count_challenge_failure(&mut self, id: &ChallengeId) -> Result<(), Fault> {
@@ -152,6 +160,15 @@ impl Tx<'_> {
             &[id.into(), now.into()],
         )?;
         Ok(spent == 1)
+    }
+
+    /// Ends a code that can no longer be right, expired or not.
+    pub fn retire_code(&mut self, id: &OneTimeCodeId, now: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE one_time_codes SET spent_at = $2 WHERE id = $1 AND spent_at IS NULL",
+            &[id.into(), now.into()],
+        )?;
+        Ok(())
     }
 
     pub fn count_code_failure(&mut self, id: &OneTimeCodeId) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! The outbox and its courier, against a mail server with bad manners (SEC-034, FX-14): `STORE=postgres` too.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use countersign::{
     clock::Clock,

@@ -1,11 +1,6 @@
 //! A world to test in: the running router with a stopped clock, seeded dice, an inbox, and either store.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -260,10 +255,4 @@ pub async fn send(router: &Router, request: Request<Body>) -> Reply {
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
     };
     Reply { status: parts.status, headers: parts.headers, body }
-}
-
-/// A number nobody else in this test has.
-pub fn unique() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
