@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 /// A point in time. The core never asks for one: it is always handed in.
@@ -42,8 +43,9 @@ impl Timestamp {
 
     /// `2026-11-22T10:11:12.345Z`: exactly three digits, which JavaScript clients rely on.
     pub fn to_iso(self) -> String {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
         match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            Ok(at) => PRINTER.timestamp_to_string(&at),
             Err(_) => "9999-12-31T23:59:59.999Z".to_owned(),
         }
     }

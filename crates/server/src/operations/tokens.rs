@@ -1,8 +1,16 @@
 //! Tokens others can check offline: short-lived signed statements about a session.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use countersign_core::entropy;
+use countersign_core::{
+    entropy,
+    ids::SessionId,
+    time::{MINUTE, Timestamp},
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,6 +39,40 @@ struct Claims<'a> {
     #[serde(rename = "emailVerified")]
     email_verified: bool,
     name: &'a str,
+}
+
+/// A token minted within this span is good enough to be handed out again.
+const RECENT: Duration = MINUTE;
+/// How many sessions are remembered; then all are forgotten and begin anew.
+const REMEMBERED_MAX: usize = 8_192;
+
+/// Tokens minted a moment ago. Clients ask who is signed in again and again; one signature a minute is enough,
+/// and it was a third of the cost of the question. Only asked for sessions just found alive.
+#[derive(Default)]
+pub struct Recent(Mutex<HashMap<SessionId, (Facts, Timestamp, String)>>);
+
+/// What a token says that may change while its session lives.
+type Facts = (Timestamp, Option<Timestamp>, Option<Timestamp>);
+
+impl Recent {
+    pub fn token(&self, ctx: &Ctx, who: &SignedIn) -> Outcome<String> {
+        let now = ctx.clock.now();
+        let facts = (who.user.updated_at, who.user.email_verified_at, who.session.proofs.latest());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((then, at, token)) = known.get(&who.session.id)
+            && *then == facts
+            && *at <= now
+            && now.since(*at) < RECENT
+        {
+            return Ok(token.clone());
+        }
+        let token = mint(ctx, who)?;
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(who.session.id.clone(), (facts, now, token.clone()));
+        Ok(token)
+    }
 }
 
 /// Who is signed in, how surely and since when (SEC-087), signed with EdDSA.

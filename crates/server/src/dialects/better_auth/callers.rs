@@ -33,6 +33,7 @@ use crate::{
     operations::{
         challenge::Answerer,
         sessions::{self, Current, Minted, SignedIn},
+        tokens,
     },
 };
 
@@ -40,6 +41,7 @@ use crate::{
 pub(super) struct Surface {
     pub ctx: Arc<Ctx>,
     pub limiter: Limiter,
+    pub tokens: tokens::Recent,
     pub origins: TrustedOrigins,
     signer: Signer,
     cookie_prefix: String,
@@ -80,6 +82,7 @@ impl Surface {
         let secure = if config.secure_cookies() { "__Secure-" } else { "" };
         Ok(Self {
             limiter: Limiter::new(LIMITED_ADDRESSES),
+            tokens: tokens::Recent::default(),
             origins: TrustedOrigins::new(&config.public_url, &config.trusted_origins)?,
             signer: Signer::new(ctx.vault.cookie_secret().expose()),
             cookie_prefix: format!("{secure}{}.", config.better_auth.cookie_prefix),

@@ -24,7 +24,7 @@ pub(super) async fn get_session(asked: Asked) -> Result<Reply, No> {
     if current.renewed {
         reply = reply.session_token(token, current.who.session.remember);
     }
-    Ok(reply.jwt(tokens::mint(asked.ctx(), &current.who)?))
+    Ok(reply.jwt(asked.surface.tokens.token(asked.ctx(), &current.who)?))
 }
 
 fn uncached(reply: Reply) -> Reply {
