@@ -6,4 +6,5 @@ mod journeys;
 mod postgres;
 mod smtp_sink;
 mod store;
+mod transcript;
 mod world;
