@@ -52,7 +52,12 @@ async fn replay(scene: Scene) {
 }
 
 /// What is wrong with an answer: against the recording, or against what `STRICTER` puts in its place.
-fn judge((file, number): (&str, usize), recorded: &Value, ours: &Answer, known: &mut Bindings) -> Vec<String> {
+fn judge(
+    (file, number): (&str, usize),
+    recorded: &Value,
+    ours: &Answer,
+    known: &mut Bindings,
+) -> Vec<String> {
     let Some(row) = STRICTER.iter().find(|row| row.file == file && row.steps.contains(&number)) else {
         return complaints(recorded, ours, known);
     };
@@ -105,7 +110,8 @@ fn complaints(recorded: &Value, ours: &Answer, known: &mut Bindings) -> Vec<Stri
     compare_headers(&recorded["headers"], &ours.headers, known, &mut complaints);
     compare_cookies(&recorded["set-cookie"], &ours.headers, known, &mut complaints);
     known.compare("body", &recorded["body"], &ours.body, &mut complaints);
-    if recorded["status"] == 404 && recorded["body"] == "" && ours.headers.contains_key(header::CONTENT_TYPE) {
+    if recorded["status"] == 404 && recorded["body"] == "" && ours.headers.contains_key(header::CONTENT_TYPE)
+    {
         complaints.push("an empty 404 has no content type".to_owned());
     }
     complaints

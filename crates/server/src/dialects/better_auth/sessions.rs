@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     callers::{Asked, Reply},
-    errors::No,
+    errors::{self, Asking, No},
     wire::{self, Fields},
 };
 use crate::operations::{sessions, tokens};
@@ -32,11 +32,12 @@ fn uncached(reply: Reply) -> Reply {
 }
 
 pub(super) async fn post_session(_: Asked) -> Result<Reply, No> {
-    Err(No::Only(
+    let no = No::Only(
         StatusCode::METHOD_NOT_ALLOWED,
         "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
         "POST method requires deferSessionRefresh to be enabled in session config",
-    ))
+    );
+    Ok(uncached(errors::reply(no, Asking::Plain)))
 }
 
 /// Sessions have no extra fields here, so there is never anything to update.
@@ -50,8 +51,10 @@ pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let all = sessions::list(asked.ctx(), &who).await?;
     let own = asked.session_token.as_deref().unwrap_or_default();
+    // Oldest first, as the original's rows come.
     let shapes: Vec<_> = all
         .iter()
+        .rev()
         .map(|session| {
             let handle = if session.id == who.session.id { own } else { session.id.as_str() };
             wire::session(session, handle)

@@ -94,9 +94,7 @@ async fn verify(asked: Asked, method: Method) -> Result<Reply, No> {
             };
             let seconds = countersign_core::trusted_device::LIFETIME.as_secs();
             let kept = TrustedValue { user: user.id.as_str(), value, seconds };
-            let reply = reply.trusted_device(&asked.surface, kept);
-            let brought = asked.brought(Cookie::DontRemember);
-            Ok(if brought { reply.clear(&[Cookie::DontRemember]) } else { reply })
+            Ok(reply.trusted_device(&asked.surface, kept).clear(&[Cookie::DontRemember]))
         }
         Answered::ProvenOnly { user } => {
             let user = wire::user(&user, true);

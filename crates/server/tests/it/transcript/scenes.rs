@@ -233,7 +233,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
 #[test]
 fn every_recording_is_replayed_or_left_out_by_name() {
     let index = std::fs::read_to_string(format!("{FOLDER}/INDEX.md")).unwrap();
-    let rows = index.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|row| row.split(" | ").next());
+    let rows =
+        index.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|row| row.split(" | ").next());
     let recorded: BTreeSet<&str> = rows.filter(|name| *name != "file").collect();
     assert!(recorded.len() > 90, "INDEX.md could not be read");
     let replayed: BTreeSet<&str> = all().iter().map(|scene| scene.file).collect();
@@ -244,7 +245,10 @@ fn every_recording_is_replayed_or_left_out_by_name() {
         })
     };
     for name in &recorded {
-        assert!(replayed.contains(name) != left_out(name), "{name} is neither replayed nor left out, or both");
+        assert!(
+            replayed.contains(name) != left_out(name),
+            "{name} is neither replayed nor left out, or both"
+        );
     }
     assert!(replayed.is_subset(&recorded), "{:?}", replayed.difference(&recorded));
 }

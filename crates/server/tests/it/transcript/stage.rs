@@ -61,6 +61,9 @@ impl Stage {
         for (_, acts) in scene.before.iter().filter(|(before, _)| *before == step) {
             for act in *acts {
                 self.act(act).await;
+                if !self.limited {
+                    self.world.advance(1);
+                }
             }
         }
     }
@@ -121,7 +124,11 @@ impl Stage {
                     self.answer(request.body(Body::empty()).unwrap()).await;
                 }
             }
-            Act::Advance(seconds) => self.world.advance(*seconds),
+            Act::Advance(seconds) => {
+                // Letters leave while what they carry still holds.
+                self.world.mail().await;
+                self.world.advance(*seconds);
+            }
             Act::ReplacedAuthenticator | Act::SameCode => self.twist = Some(*act),
         }
     }
@@ -154,7 +161,8 @@ impl Stage {
     /// Gives a cookie that was handed out off the record the name it has on the record.
     fn name_cookie(&mut self, reply: &Reply, cookie: &str, template: &str) {
         let set = cookies(&reply.headers);
-        let (_, value, _) = set.iter().rfind(|(name, value, _)| name.ends_with(cookie) && !value.is_empty()).unwrap();
+        let (_, value, _) =
+            set.iter().rfind(|(name, value, _)| name.ends_with(cookie) && !value.is_empty()).unwrap();
         if !template.is_empty() {
             self.bindings.rebind_all(template, value);
         }
@@ -175,7 +183,8 @@ impl Stage {
         if !self.limited && mails.iter().any(|end| path.ends_with(end)) {
             self.world.advance(30);
         }
-        let mut request = Request::builder().method(recorded["method"].as_str().unwrap()).uri(self.filled(path).await);
+        let mut request =
+            Request::builder().method(recorded["method"].as_str().unwrap()).uri(self.filled(path).await);
         for (name, value) in recorded["headers"].as_object().unwrap() {
             request = request.header(name, self.filled(value.as_str().unwrap()).await);
         }
@@ -230,7 +239,9 @@ impl Stage {
             return token;
         }
         match name {
-            "otp-code" | "otp-code-second" => self.mailed.back().cloned().unwrap_or_else(|| "000000".to_owned()),
+            "otp-code" | "otp-code-second" => {
+                self.mailed.back().cloned().unwrap_or_else(|| "000000".to_owned())
+            }
             "otp-code-first" => self.mailed.front().cloned().unwrap_or_default(),
             // A signature nobody made.
             _ if name.starts_with("sig-base64") => format!("{}=", "A".repeat(43)),
