@@ -225,7 +225,7 @@ fn query(parts: &Parts, name: &str) -> Option<String> {
 
 /// JSON, or a form on the two first-login routes; no body and no content type are the same as none (§1.3).
 async fn read_body(parts: &Parts, sent: Body) -> Result<Sent, No> {
-    let bytes: Bytes = body::read(sent, body::LIMIT).await.map_err(|_| No::TooLarge)?;
+    let bytes: Bytes = body::read(sent, body::LIMIT).await.map_err(No::Unread)?;
     let Some(content_type) = parts.headers.get(header::CONTENT_TYPE).filter(|_| !bytes.is_empty()) else {
         return Ok(Sent::Undefined);
     };

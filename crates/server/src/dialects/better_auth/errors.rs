@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fault::{Fault, FaultKind},
-    http::origins::CrossSite,
+    http::{body::Unread, origins::CrossSite},
     operations::Stop,
 };
 
@@ -32,7 +32,7 @@ pub(super) enum No {
     /// The body or query does not have the asked shape; the complaint names members, never values.
     Invalid(String),
     Malformed,
-    TooLarge,
+    Unread(Unread),
     MediaType {
         sent: String,
         takes_forms: bool,
@@ -91,8 +91,11 @@ pub(super) fn reply(no: No, asking: Asking) -> Reply {
         No::Fault(fault) => failure(&fault),
         No::Invalid(complaints) => said(BAD, "VALIDATION_ERROR", &complaints),
         No::Malformed => said(BAD, "BAD_REQUEST", "Invalid JSON in request body"),
-        No::TooLarge => {
+        No::Unread(Unread::TooLarge) => {
             said(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB")
+        }
+        No::Unread(Unread::TooSlow) => {
+            said(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "Request body took too long")
         }
         No::MediaType { sent, takes_forms } => {
             let forms = if takes_forms { "application/x-www-form-urlencoded, " } else { "" };
