@@ -6,7 +6,7 @@ import { genuine, Home, Server } from "../harness/binary.mjs";
 import { enrolledPerson, expect, Person } from "../harness/person.mjs";
 import { Authenticator } from "../harness/totp.mjs";
 
-const ROUNDS = 5;
+const ROUNDS = 20;
 
 const home = new Home();
 let server = await Server.start(home);

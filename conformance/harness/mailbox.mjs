@@ -5,30 +5,31 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const ARRIVES_WITHIN_MS = 20_000;
 
-/** The newest mail to this address, once there are at least `count`. */
-export async function mailTo(home, address, count = 1) {
+/** The six-digit code mailed to this address: the newest, once there are at least `count` mails with one. */
+export async function mailedCode(home, address, count = 1) {
+  return await mailed(home, address, count, /(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])/g);
+}
+
+/** The link mailed to this address, likewise. */
+export async function mailedLink(home, address, count = 1) {
+  return new URL(await mailed(home, address, count, /https?:\/\/[^\s<>"]+/g));
+}
+
+/** Notices come to the same address, in no particular order: what counts is what the mail holds. */
+async function mailed(home, address, count, pattern) {
   const deadline = Date.now() + ARRIVES_WITHIN_MS;
   for (;;) {
     const mails = allMail(home).filter((mail) => mail.to.includes(address.toLowerCase()));
-    if (mails.length >= count) return mails.at(-1);
+    const found = mails.map((mail) => new Set(mail.text.match(pattern))).filter(({ size }) => size > 0);
+    if (found.length >= count) {
+      if (found.at(-1).size > 1) throw new Error(`which one is meant in:\n${mails.at(-1).text}`);
+      return [...found.at(-1)][0];
+    }
     if (Date.now() > deadline) {
-      throw new Error(`${mails.length} of ${count} mails to ${address} arrived; in all: ${allMail(home).map((mail) => mail.to)}`);
+      throw new Error(`${found.length} of ${count} mails with ${pattern} to ${address} arrived:\n${mails.map(({ text }) => text).join("\n---\n")}`);
     }
     await pause(20);
   }
-}
-
-/** The only six-digit group of the text. */
-export function codeIn(mail) {
-  const groups = new Set(mail.text.match(/(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])/g));
-  if (groups.size !== 1) throw new Error(`expected one six-digit code, found ${groups.size} in:\n${mail.text}`);
-  return [...groups][0];
-}
-
-export function linkIn(mail) {
-  const links = mail.text.match(/https?:\/\/[^\s<>"]+/g) ?? [];
-  if (links.length === 0) throw new Error(`no link in:\n${mail.text}`);
-  return new URL(links[0]);
 }
 
 function allMail(home) {

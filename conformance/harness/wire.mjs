@@ -7,7 +7,8 @@ import http from "node:http";
 export function request(base, method, path, { body, headers = {}, onStatus } = {}) {
   const isRaw = typeof body === "string" || Buffer.isBuffer(body);
   const bytes = body === undefined ? null : isRaw ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
-  const allHeaders = { ...(bytes && { "content-length": bytes.length }), ...headers };
+  const chunked = "transfer-encoding" in headers;
+  const allHeaders = { ...(bytes && !chunked && { "content-length": bytes.length }), ...headers };
   if (body !== undefined && !isRaw && allHeaders["content-type"] === undefined) {
     allHeaders["content-type"] = "application/json";
   }

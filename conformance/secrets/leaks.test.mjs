@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { Home, Server } from "../harness/binary.mjs";
-import { codeIn, linkIn, mailTo } from "../harness/mailbox.mjs";
+import { mailedCode, mailedLink } from "../harness/mailbox.mjs";
 import { enrolledPerson, expect } from "../harness/person.mjs";
 import { filesBelow, forms, search } from "./needles.mjs";
 
@@ -76,7 +76,7 @@ test("journeys with every kind of secret", async () => {
   // In by a mailed code, and by a backup code.
   await person.arriveAt(server).openChallenge();
   expect(200, await person.post("/two-factor/send-otp", {}));
-  const mailed = codeIn(await mailTo(home, person.email));
+  const mailed = await mailedCode(home, person.email);
   remember("mailed code", mailed);
   expect(200, await person.post("/two-factor/verify-otp", { code: mailed }));
   await person.arriveAt(server).openChallenge();
@@ -88,7 +88,7 @@ test("journeys with every kind of secret", async () => {
 
   // A forgotten password: once followed, once left lying.
   expect(200, await person.post("/request-password-reset", { email: person.email, redirectTo: "/here" }));
-  const link = linkIn(await mailTo(home, person.email, 2));
+  const link = await mailedLink(home, person.email);
   const landing = await person.caller.get(link.pathname + link.search);
   const token = new URL(landing.headers.location, server.base).searchParams.get("token");
   remember("reset token", token);

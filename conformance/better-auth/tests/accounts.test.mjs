@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { askedForMore, Browser, enrolled, newPerson, ok, refused, signedUp, whoAmI } from "../browser.mjs";
 import { genuine, serve } from "../../harness/binary.mjs";
-import { linkIn, mailTo } from "../../harness/mailbox.mjs";
+import { mailedLink } from "../../harness/mailbox.mjs";
 import { request } from "../../harness/wire.mjs";
 
 const server = await serve(after);
@@ -50,7 +50,7 @@ async function resetLink(person) {
   const { auth } = new Browser(server);
   const data = await ok(auth.requestPasswordReset({ email: person.email, redirectTo: "/reset-here" }));
   assert.equal(data.status, true);
-  const link = linkIn(await mailTo(server.home, person.email));
+  const link = await mailedLink(server.home, person.email);
   const landing = await request(server.base, "GET", link.pathname + link.search);
   assert.equal(landing.status, 302);
   const target = new URL(landing.headers.location, server.base);

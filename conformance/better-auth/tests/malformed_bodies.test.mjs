@@ -148,7 +148,7 @@ test("an oversize body is 413, everywhere", { skip: genuine && "stricter here: t
 
 test("an oversize body without a length is 413", { skip: genuine && "stricter here: the original has no limit" }, async () => {
   const answer = await request(server.base, "POST", TARGETS[0].path, {
-    headers: { origin: server.origin, "content-type": "application/json", "transfer-encoding": "chunked", "content-length": undefined },
+    headers: { origin: server.origin, "content-type": "application/json", "transfer-encoding": "chunked" },
     body: Buffer.from(`{"name":"${"x".repeat(2 * 1024 * 1024)}"}`),
   });
   assert.equal(answer.status, 413, answer.text);

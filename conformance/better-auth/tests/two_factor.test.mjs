@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { askedForMore, Browser, challenged, enrolled, ok, refused, signedUp, whoAmI } from "../browser.mjs";
 import { genuine, serve } from "../../harness/binary.mjs";
-import { codeIn, mailTo } from "../../harness/mailbox.mjs";
+import { mailedCode } from "../../harness/mailbox.mjs";
 import { Authenticator } from "../../harness/totp.mjs";
 import { request } from "../../harness/wire.mjs";
 
@@ -132,7 +132,7 @@ test("answers without a challenge are refused", async () => {
 test("a code by mail completes the sign-in, once", async () => {
   const someone = await challenged(server);
   assert.deepEqual(await ok(someone.auth.twoFactor.sendOtp()), { status: true });
-  const code = codeIn(await mailTo(server.home, someone.person.email));
+  const code = await mailedCode(server.home, someone.person.email);
   const wrong = await refused(someone.auth.twoFactor.verifyOtp({ code: code === "000000" ? "000001" : "000000" }));
   assert.deepEqual([wrong.status, wrong.code], [401, "INVALID_CODE"]);
   const data = await ok(someone.auth.twoFactor.verifyOtp({ code }));
@@ -256,6 +256,6 @@ test("a second factor by mail alone needs no app", async () => {
   const data = await askedForMore(someone);
   assert.deepEqual(data.twoFactorMethods, ["otp"]);
   await ok(someone.auth.twoFactor.sendOtp());
-  await ok(someone.auth.twoFactor.verifyOtp({ code: codeIn(await mailTo(server.home, someone.person.email)) }));
+  await ok(someone.auth.twoFactor.verifyOtp({ code: await mailedCode(server.home, someone.person.email) }));
   assert.equal((await whoAmI(someone)).user.email, someone.person.email);
 });

@@ -1,19 +1,22 @@
 //! Putting it together: configuration in, a serving process out.
 
-use std::{future::IntoFuture, io::IsTerminal, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Request, State},
     http::StatusCode,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
-use axum_server::Handle;
 use countersign_core::secret::same;
-use hyper_util::rt::TokioTimer;
 use serde_json::json;
-use tokio::task::JoinHandle;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
 
@@ -26,19 +29,11 @@ use crate::{
     dice::Dice,
     fault::Fault,
     hashing::{self, Hasher},
-    http::{origins::TrustedOrigins, security_headers::SecurityHeaders},
+    http::{connections, origins::TrustedOrigins, security_headers::SecurityHeaders},
     operations::housekeeping,
     store::Store,
     vault::{Keyring, Vault},
 };
-
-/// SEC-118: nobody takes longer than this to say what they want.
-const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-/// SEC-117.
-const HEADER_BYTES_MAX: usize = 16 * 1024;
-const HEADER_FIELDS_MAX: usize = 64;
-/// How long a stopping server waits for requests under way.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// A server's inside: what operations need, and the courier that empties its outbox.
 pub struct App {
@@ -67,6 +62,11 @@ impl App {
     }
 }
 
+/// What the given keys answer, to be compared with what the database remembers.
+pub(crate) fn checked(keyring: &Keyring) -> Vec<Checked> {
+    keyring.ids().map(|id| (id.to_owned(), keyring.check_value(id))).collect()
+}
+
 async fn keyring(
     store: &Store,
     config: &Config,
@@ -86,7 +86,7 @@ async fn keyring(
 }
 
 /// A master key's id and what it answers to a fixed question.
-type Checked = (String, Vec<u8>);
+pub(crate) type Checked = (String, Vec<u8>);
 
 /// A wrong key stops the start before anything is written, migrations included (SEC-098).
 async fn unlock(
@@ -95,7 +95,7 @@ async fn unlock(
     config: &Config,
     (clock, dice): (&Clock, &Arc<Dice>),
 ) -> Result<Vault, Fault> {
-    let held: Vec<Checked> = keyring.ids().map(|id| (id.to_owned(), keyring.check_value(id))).collect();
+    let held = checked(&keyring);
     check_keys(&held, &known_keys(store).await?)?;
     let now = clock.now();
     for name in store.migrate(now).await? {
@@ -130,7 +130,7 @@ async fn known_keys(store: &Store) -> Result<Vec<Checked>, Fault> {
     store.read(|tx| tx.master_keys()).await
 }
 
-fn check_keys(held: &[Checked], known: &[Checked]) -> Result<(), Fault> {
+pub(crate) fn check_keys(held: &[Checked], known: &[Checked]) -> Result<(), Fault> {
     let counterpart = |id: &str| held.iter().find(|(other, _)| other == id);
     for (id, check_value) in known {
         if counterpart(id).is_some_and(|(_, answer)| !same(answer, check_value)) {
@@ -159,7 +159,21 @@ pub fn router(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
         .route("/health/ready", get(ready).with_state(Arc::clone(ctx)))
         .merge(dialects::router(ctx)?);
     let router = if ctx.config.demo { router.merge(crate::outbox_page::router(ctx)) } else { router };
-    Ok(router.layer(CatchPanicLayer::new()).layer(SecurityHeaders::new(&ctx.config.public_url, origins)))
+    Ok(router
+        .layer(middleware::from_fn(short_addresses))
+        .layer(CatchPanicLayer::new())
+        .layer(SecurityHeaders::new(&ctx.config.public_url, origins)))
+}
+
+/// SEC-117.
+const ADDRESS_BYTES_MAX: usize = 8 * 1024;
+
+async fn short_addresses(request: Request, next: Next) -> Response {
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    if address.len() > ADDRESS_BYTES_MAX {
+        return StatusCode::URI_TOO_LONG.into_response();
+    }
+    next.run(request).await
 }
 
 async fn ready(State(ctx): State<Arc<Ctx>>) -> Response {
@@ -200,28 +214,17 @@ impl Server {
     pub async fn run(self) -> Result<(), Fault> {
         let Self { ctx, address, listener, courier } = self;
         let router = router(&ctx)?;
+        let listener = TcpListener::from_std(listener)
+            .map_err(|why| Fault::unavailable("cannot take over the port").because(why))?;
+        let stop = told_to_stop()?;
         let (nudge, delivering) = courier.start();
         let keeping = tokio::spawn(keep_house(Arc::clone(&ctx)));
-        let handle = Handle::new();
-        tokio::spawn(stop_on_signal(handle.clone()));
-        announce(&ctx.config, address);
-        let mut server = axum_server::from_tcp(listener)
-            .map_err(|why| Fault::unavailable("cannot take over the port").because(why))?
-            .handle(handle);
-        server
-            .http_builder()
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADERS_WITHIN)
-            .max_buf_size(HEADER_BYTES_MAX)
-            .max_headers(HEADER_FIELDS_MAX);
-        let served = server
-            .serve(router.into_make_service_with_connect_info::<SocketAddr>())
-            .into_future()
-            .await
-            .map_err(|why| Fault::unavailable("the server broke down").because(why));
+        if !ctx.config.demo {
+            announce(&ctx.config, address);
+        }
+        connections::serve(listener, router, ctx.config.trusted_proxies.clone(), stop).await;
         wind_down(&nudge, delivering, &keeping).await;
-        served
+        Ok(())
     }
 }
 
@@ -254,20 +257,14 @@ async fn keep_house(ctx: Arc<Ctx>) {
     }
 }
 
-async fn stop_on_signal(handle: Handle<SocketAddr>) {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
-            }
-            Err(_) => drop(interrupt.await),
-        }
-    }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
-    info!("stopping");
-    handle.graceful_shutdown(Some(GRACE));
+/// Ctrl-C, or what a service manager sends. Listens from this call on, not from the first `await`: whoever reads
+/// that the server is there may already ask it to stop.
+fn told_to_stop() -> Result<impl Future<Output = ()>, Fault> {
+    let deaf = |why| Fault::unavailable("cannot listen for signals").because(why);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        info!("stopping");
+    })
 }

@@ -1,6 +1,7 @@
 //! `countersign doctor`: looks at what usually goes wrong, and says how to put each thing right.
 
 use std::{
+    cmp::Ordering,
     fmt,
     fs::{self, File, TryLockError},
     path::Path,
@@ -10,9 +11,11 @@ use std::{
 
 use countersign_core::{secret::Secret, time::Timestamp};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use rustix::fs::Access;
 use url::Url;
 
 use crate::{
+    app,
     cli::{Refusal, on_one_line, runtime},
     clock::Clock,
     config::{Config, Database, Mail, MasterKeys, is_loopback},
@@ -184,12 +187,10 @@ async fn database(config: &Config, clock: &Clock) -> Vec<Finding> {
             let fix = "see that it runs and that COUNTERSIGN_DATABASE_URL is right";
             vec![Finding::fail(format!("database: {name}: {fault}"), fix)]
         }
-        Ok((_, 0)) => vec![Finding::warn(
-            format!("database: {name} has no schema yet"),
-            "run `countersign migrate`, or let `countersign serve` do it",
-        )],
+        Ok((_, 0)) => vec![Finding::warn(format!("database: {name} has no schema yet"), MIGRATE)],
         Ok((store, version)) => {
-            let mut findings = vec![Finding::ok(format!("database: {name}, schema version {version}"))];
+            let mut findings = vec![schema(&name, version)];
+            findings.extend(sealed_with(config, &store).await);
             if let Database::Postgres { .. } = &config.database {
                 findings.push(match time_of(&store).await {
                     Ok(theirs) => skew(clock.now(), theirs),
@@ -202,6 +203,37 @@ async fn database(config: &Config, clock: &Clock) -> Vec<Finding> {
             findings
         }
     }
+}
+
+const MIGRATE: &str = "run `countersign migrate`, or let `countersign serve` do it";
+
+fn schema(name: &str, version: i64) -> Finding {
+    let known = Store::newest_schema_version();
+    let what = format!("database: {name}, schema version {version}");
+    match version.cmp(&known) {
+        Ordering::Equal => Finding::ok(what),
+        Ordering::Less => Finding::warn(format!("{what}, older than this program's {known}"), MIGRATE),
+        Ordering::Greater => Finding::fail(
+            format!("{what}, newer than this program's {known}"),
+            "run the program that made it, or a newer one",
+        ),
+    }
+}
+
+/// Whether the keys given are those the database was sealed with; says so only if not.
+async fn sealed_with(config: &Config, store: &Store) -> Option<Finding> {
+    let keyring = match &config.master_keys {
+        MasterKeys::Environment(keys) => Keyring::parse(keys),
+        MasterKeys::File(file) => Keyring::from_file(file),
+    };
+    // Keys that cannot be read have had their line already.
+    let held = app::checked(&keyring.ok()?);
+    let compared = match store.read(|tx| tx.master_keys()).await {
+        Ok(known) => app::check_keys(&held, &known),
+        Err(fault) => Err(fault),
+    };
+    let fault = compared.err()?;
+    Some(Finding::fail(format!("keys: {fault}"), "the server will not start with any other"))
 }
 
 async fn open(database: &Database) -> Result<(Store, i64), Fault> {
@@ -228,7 +260,7 @@ fn address_of(url: &Secret<String>) -> String {
 
 async fn mail(config: &Config) -> Finding {
     match &config.mail {
-        Mail::Sink(dir) if dir.exists() && !is_writable_dir(dir) => {
+        Mail::Sink(dir) if !may_write(dir) => {
             let dir = dir.display();
             Finding::fail(
                 format!("mail: cannot write to {dir}"),
@@ -252,8 +284,10 @@ async fn mail(config: &Config) -> Finding {
     }
 }
 
-fn is_writable_dir(dir: &Path) -> bool {
-    fs::metadata(dir).is_ok_and(|found| found.is_dir() && !found.permissions().readonly())
+/// Whether this user may write into a directory, or make it if it is not there.
+fn may_write(dir: &Path) -> bool {
+    let nearest = dir.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
+    nearest.is_dir() && rustix::fs::access(nearest, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 /// Connects, says EHLO, starts TLS and signs in as the URL asks; sends nothing.

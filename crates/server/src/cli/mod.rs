@@ -1,5 +1,6 @@
 //! The command line: what it understands, and what it answers to the shell.
 
+mod demo;
 mod doctor;
 mod migrate;
 mod serve;
@@ -18,6 +19,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
+  countersign demo                              something to try, on http://localhost:8080
   countersign serve                             on http://localhost:8080
   countersign serve --listen 127.0.0.1:0        on a free port, which is printed
   countersign serve --config /etc/countersign.toml
@@ -56,6 +58,8 @@ struct Cli {
 enum Command {
     /// Run the server until it is told to stop
     Serve,
+    /// Run a server to try things out, with a user, a second factor and its codes shown [data: ./countersign-data/demo]
+    Demo,
     /// Bring the database schema up to date, and say what was done
     Migrate,
     /// Look at clock, keys, database, mail, public URL, cookies and proxies, and say how to fix what is wrong
@@ -106,13 +110,17 @@ fn parse() -> Result<Cli, clap::Error> {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Refusal> {
-    let Cli { command, config, listen, data_dir, public_url } = cli;
+    let Cli { command, config, listen, mut data_dir, public_url } = cli;
+    if matches!(command, Command::Demo) && env::var_os("COUNTERSIGN_DATA_DIR").is_none() {
+        data_dir.get_or_insert_with(|| demo::DATA_DIR.to_owned());
+    }
     let config = read_config(&Flags { config, listen, data_dir, public_url })?;
     match command {
         Command::Serve => {
             telemetry::init(&config.log)?;
             serve::run(config)
         }
+        Command::Demo => demo::run(config),
         Command::Migrate => {
             telemetry::init(&config.log)?;
             migrate::run(&config, &Clock::System)

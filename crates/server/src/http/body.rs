@@ -1,27 +1,36 @@
 //! Reading request bodies: as much as anybody needs, and not one byte more.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
 /// SEC-117.
 pub const LIMIT: usize = 64 * 1024;
+/// SEC-118: for the whole body, however steadily it trickles.
+const WITHIN: Duration = Duration::from_secs(15);
 const DEPTH_MAX: usize = 32;
 
-/// The body is longer than allowed, or ended before it was complete: then nobody is left to read the answer.
+/// Why there is no body to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge;
+pub enum Unread {
+    /// Longer than allowed, or ended before it was complete: then nobody is left to read the answer.
+    TooLarge,
+    TooSlow,
+}
 
 /// Not JSON, or nested too deeply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 /// The whole body. A declared length beyond the limit is refused unread; a chunked body is read up to the limit.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, TooLarge> {
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(TooLarge);
+        return Err(Unread::TooLarge);
     }
-    let collected = Limited::new(body, limit).collect().await.map_err(|_| TooLarge)?;
+    let collecting = tokio::time::timeout(WITHIN, Limited::new(body, limit).collect());
+    let collected = collecting.await.map_err(|_| Unread::TooSlow)?.map_err(|_| Unread::TooLarge)?;
     Ok(collected.to_bytes())
 }
 
@@ -89,14 +98,14 @@ mod tests {
     async fn the_limit_is_exact() {
         for (length, fine) in [(0, true), (LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
             let read = read(Body::from(vec![b'x'; length]), LIMIT).await;
-            assert_eq!(read.map(|bytes| bytes.len()), if fine { Ok(length) } else { Err(TooLarge) });
+            assert_eq!(read.map(|bytes| bytes.len()), if fine { Ok(length) } else { Err(Unread::TooLarge) });
         }
     }
 
     #[tokio::test]
     async fn an_endless_body_is_read_up_to_the_limit() {
         let chunks = Arc::new(AtomicUsize::new(0));
-        assert_eq!(read(Body::new(Endless(Arc::clone(&chunks))), LIMIT).await, Err(TooLarge));
+        assert_eq!(read(Body::new(Endless(Arc::clone(&chunks))), LIMIT).await, Err(Unread::TooLarge));
         assert_eq!(chunks.load(Ordering::Relaxed), LIMIT / 1024 + 1);
     }
 

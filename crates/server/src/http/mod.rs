@@ -1,10 +1,11 @@
-//! What every dialect and page needs of HTTP: cookies, origins, addresses, limits, headers, bodies.
+//! What every dialect and page needs of HTTP: connections, cookies, origins, addresses, limits, headers, bodies.
 //!
 //! Nothing here knows a route or a user. Each file answers one question about a request or finishes one part of
 //! a reply; what a refusal looks like is the dialect's business.
 
 pub mod body;
 pub mod client_ip;
+pub mod connections;
 pub mod cookies;
 pub mod fields;
 pub mod limits;

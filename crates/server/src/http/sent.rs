@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use crate::http::body;
+use crate::http::body::{self, Unread};
 
 #[derive(Clone, Debug)]
 pub enum Sent {
@@ -20,15 +20,25 @@ pub enum Sent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
     TooLarge,
+    TooSlow,
     Malformed,
     /// Neither JSON nor, where forms are taken, a form; carries what it claimed to be.
     MediaType(String),
 }
 
+impl From<Unread> for Unreadable {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::TooLarge,
+            Unread::TooSlow => Self::TooSlow,
+        }
+    }
+}
+
 impl Sent {
     /// Reads up to 64 KiB. An empty body is no body whatever its type says; forms only where they are taken.
     pub async fn read(parts: &Parts, body: Body, takes_forms: bool) -> Result<Self, Unreadable> {
-        let bytes = body::read(body, body::LIMIT).await.map_err(|_| Unreadable::TooLarge)?;
+        let bytes = body::read(body, body::LIMIT).await?;
         let Some(content_type) = parts.headers.get(header::CONTENT_TYPE).filter(|_| !bytes.is_empty()) else {
             return Ok(Self::Undefined);
         };

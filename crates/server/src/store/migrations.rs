@@ -64,8 +64,13 @@ pub(super) fn version(tx: &mut Tx<'_>) -> Result<i64, Fault> {
     Ok(newest.flatten().unwrap_or(0))
 }
 
+/// The version this program brings a database to.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
 fn refuse_newer(found: i64) -> Result<(), Fault> {
-    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let newest = newest();
     if found > newest {
         return Err(Fault::misconfigured(format!(
             "the database has schema version {found} but this program knows only {newest}: run a newer one"

@@ -93,6 +93,11 @@ impl Store {
         self.read(migrations::version).await
     }
 
+    /// The version `migrate` brings the schema to.
+    pub fn newest_schema_version() -> i64 {
+        migrations::newest()
+    }
+
     /// Whether the store can take a write right now.
     pub async fn ping(&self) -> Result<(), Fault> {
         self.write(|tx| {

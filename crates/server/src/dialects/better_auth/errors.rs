@@ -88,6 +88,7 @@ pub(super) fn reply(surface: &Surface, no: No, asking: Asking) -> Reply {
         No::MissingQuery(name) => said(400, "VALIDATION_ERROR", &format!("[query.{name}] Invalid input: expected string, received undefined")),
         No::Unreadable(Unreadable::Malformed, _) => said(400, "BAD_REQUEST", "Invalid JSON in request body"),
         No::Unreadable(Unreadable::TooLarge, _) => said(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB"),
+        No::Unreadable(Unreadable::TooSlow, _) => said(408, "REQUEST_TIMEOUT", "Request body took too long"),
         No::Unreadable(Unreadable::MediaType(sent), takes_forms) => {
             let forms = if takes_forms { "application/x-www-form-urlencoded, " } else { "" };
             let message = format!("Content-Type \"{}\" is not allowed. Allowed types: {forms}application/json", visitor::bounded(&sent));

@@ -1,0 +1,89 @@
+// `countersign demo`, as a newcomer meets it: start it, paste what it prints, stop it, start it again.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { request } from "../harness/wire.mjs";
+import { Authenticator, currentStep } from "../harness/totp.mjs";
+import { Program, run } from "./program.mjs";
+
+const somewhere = mkdtempSync(join(tmpdir(), "countersign-demo-"));
+after(() => rmSync(somewhere, { recursive: true, force: true }));
+
+async function start() {
+  const program = new Program(["demo", "--listen", "127.0.0.1:0"], { cwd: somewhere });
+  const began = performance.now();
+  const [, base] = await program.said(/Countersign demo on (http:\/\/localhost:\d+)\n/);
+  await program.said(/Ctrl-C stops/);
+  return { program, base, seconds: (performance.now() - began) / 1000, fact: (name) => new RegExp(`^  ${name} +(.+)$`, "m").exec(program.out)[1] };
+}
+
+/** What a shell answers to the commands of the greeting, one JSON document each. */
+async function paste(program) {
+  const commands = program.out.slice(program.out.indexOf("\ncurl")).split("\n\n").filter((text) => text.trim().startsWith("curl"));
+  assert.equal(commands.length, 3);
+  const answers = [];
+  for (const command of commands) {
+    // What a person at a terminal sees, without the progress meter.
+    const shell = spawn("bash", ["-c", command.trim().replace(/^curl/, "curl -sS")], { cwd: tmpdir(), stdio: ["ignore", "pipe", "inherit"] });
+    let text = "";
+    shell.stdout.setEncoding("utf8").on("data", (piece) => (text += piece));
+    assert.equal(await new Promise((resolve) => shell.once("close", resolve)), 0, command);
+    answers.push(JSON.parse(text));
+  }
+  return answers;
+}
+
+test("up in a second, signs in by pasting, stops cleanly, and is the same again", { timeout: 60_000 }, async () => {
+  const first = await start();
+  assert.ok(first.seconds < 5, `up after ${first.seconds} s`);
+  const app = new Authenticator(first.fact("for your app"));
+  const now = currentStep();
+  assert.ok([app.at(now), app.at(now - 1)].includes(first.fact("code now")), "the code is the one an app would show");
+
+  const [asked, verified, session] = await paste(first.program);
+  assert.equal(asked.twoFactorRedirect, true);
+  assert.equal(verified.status, true);
+  assert.equal(session.user.email, first.fact("email"));
+  assert.equal(session.user.twoFactorEnabled, true);
+  assert.equal(await first.program.signal("SIGINT"), 0);
+  assert.equal(first.program.err, "");
+
+  const second = await start();
+  assert.equal(new Authenticator(second.fact("for your app")).base32, app.base32);
+  const again = await paste(second.program);
+  assert.equal(again[2].user.id, session.user.id);
+  assert.equal(await second.program.signal("SIGTERM"), 0);
+});
+
+test("its outbox is a page with the mails in it and a stylesheet", async () => {
+  const { program, base } = await start();
+  const deadline = Date.now() + 10_000;
+  let page;
+  do page = await request(base, "GET", "/dev/outbox");
+  while (!page.text.includes("<article>") && Date.now() < deadline);
+  assert.equal(page.status, 200);
+  assert.match(page.text, /To demo@example\.com/);
+  assert.match(page.headers["content-security-policy"], /^default-src 'none'; style-src 'self'; /);
+  const style = await request(base, "GET", /<link rel="stylesheet" href="([^"]+)">/.exec(page.text)[1]);
+  assert.deepEqual([style.status, style.headers["content-type"]], [200, "text/css; charset=utf-8"]);
+  await program.signal("SIGTERM");
+});
+
+test("a folder that is not its own stays as it is", async () => {
+  const real = join(somewhere, "real");
+  mkdirSync(real);
+  writeFileSync(join(real, "countersign.db"), "precious");
+  const { code, err } = await run(["demo", "--listen", "127.0.0.1:0", "--data-dir", real]);
+  assert.equal(code, 78);
+  assert.match(err, /^countersign: .*no demonstration/);
+  assert.deepEqual(readdirSync(real), ["countersign.db"]);
+});
+
+test("it stays on this machine", async () => {
+  const { code, err } = await run(["demo", "--public-url", "https://auth.example.com"], { cwd: somewhere });
+  assert.equal(code, 78);
+  assert.match(err, /stays on this machine/);
+});
