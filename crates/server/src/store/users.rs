@@ -133,7 +133,7 @@ impl Tx<'_> {
     pub fn change_email(&mut self, id: &UserId, email: &str, now: Timestamp) -> Result<bool, Fault> {
         let changed = self.execute(
             "UPDATE users SET email = $2, updated_at = $3,
-                              email_verified_at = CASE WHEN email_verified_at IS NULL THEN NULL ELSE $3 END,
+                              email_verified_at = CASE WHEN email_verified_at IS NULL THEN email_verified_at ELSE $3 END,
                               security_version = security_version + 1
              WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)",
             &[id.into(), email.into(), now.into()],

@@ -4,6 +4,7 @@ mod config;
 mod delivery;
 mod journeys;
 mod postgres;
+mod races;
 mod refusals;
 mod security;
 mod smtp_sink;
