@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, response::Response};
+use countersign_core::denied::Denied;
 
 use crate::{ctx::Ctx, fault::Fault};
 
@@ -15,7 +16,12 @@ pub struct Dialect {
     /// Its routes begin here, under the prefix and at the root.
     pub base: &'static str,
     pub routes: fn(&Arc<Ctx>) -> Result<Router, Fault>,
+    /// How it says this no, in each situation it tells apart: for the test that prints every refusal.
+    pub refuse: fn(&Arc<Ctx>, &Denied) -> Result<Refusals, Fault>,
 }
+
+/// What was being asked, and the answer.
+pub type Refusals = Vec<(String, Response)>;
 
 pub const ALL: &[Dialect] = &[better_auth::DIALECT];
 

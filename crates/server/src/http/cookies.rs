@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, header};
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 /// What JavaScript's `encodeURIComponent` escapes: everything but letters, digits and `-_.!~*'()`.
@@ -40,6 +40,11 @@ impl Signer {
         signed
     }
 
+    /// The signature alone, in the other base64: as a part of values that are signed once more.
+    pub fn tag(&self, value: &str) -> String {
+        BASE64URL_NOPAD.encode(hmac::sign(&self.0, value.as_bytes()).as_ref())
+    }
+
     /// The value, if we signed it. Takes what [`Signer::sign`] makes, escaped or not.
     pub fn verify(&self, text: &str) -> Option<String> {
         let text = unescape(text.as_bytes())?;
@@ -63,6 +68,42 @@ impl fmt::Debug for Signer {
 /// A signed value as a cookie carries it.
 pub fn encode(signed: &str) -> String {
     utf8_percent_encode(signed, ESCAPED).to_string()
+}
+
+/// The signed cookies of one surface: what they share beside their purpose.
+pub struct Jar {
+    pub signer: Signer,
+    /// Before every name.
+    pub prefix: String,
+    pub domain: Option<String>,
+    pub secure: bool,
+}
+
+impl Jar {
+    /// The cookie for this purpose; without Max-Age it ends with the browser session.
+    pub fn set(&self, purpose: &str, value: &str, max_age: Option<u64>) -> SetCookie {
+        SetCookie {
+            name: format!("{}{purpose}", self.prefix),
+            value: encode(&self.signer.sign(value)),
+            max_age,
+            domain: self.domain.clone(),
+            secure: self.secure,
+        }
+    }
+
+    pub fn clear(&self, purpose: &str) -> SetCookie {
+        self.set(purpose, "", None).deleted()
+    }
+
+    /// The cookie as the browser brought it, whatever it is worth.
+    pub fn brought<'h>(&self, headers: &'h HeaderMap, purpose: &str) -> Option<Cow<'h, str>> {
+        read(headers, &format!("{}{purpose}", self.prefix))
+    }
+
+    /// The value we signed; a bad signature is no cookie.
+    pub fn value(&self, headers: &HeaderMap, purpose: &str) -> Option<String> {
+        self.signer.verify(&self.brought(headers, purpose)?)
+    }
 }
 
 /// One `Set-Cookie` line. `value` goes out as it is: pass it through [`encode`] first.

@@ -15,6 +15,18 @@ pub struct Rule {
     pub max: u32,
 }
 
+impl Rule {
+    pub const fn new(seconds: u64, max: u32) -> Self {
+        Self { window: Duration::from_secs(seconds), max }
+    }
+
+    /// By the beginnings of paths: the first row that fits decides.
+    pub fn of_path(table: &[(&[&str], Self)], path: &str) -> Option<Self> {
+        let fits = |(starts, _): &&(&[&str], Self)| starts.iter().any(|start| path.starts_with(start));
+        table.iter().find(fits).map(|(_, rule)| *rule)
+    }
+}
+
 /// Counters in a table of fixed size (P6): a million addresses cost no more memory than none. A key belongs to
 /// one row of the table, and a newcomer to a full row takes the place of whoever was quiet longest.
 ///

@@ -6,6 +6,11 @@
 pub mod body;
 pub mod client_ip;
 pub mod cookies;
+pub mod fields;
 pub mod limits;
 pub mod origins;
+pub mod query;
+pub mod reply;
 pub mod security_headers;
+pub mod sent;
+pub mod visitor;

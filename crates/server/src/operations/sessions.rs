@@ -41,15 +41,22 @@ pub(crate) fn digest(vault: &Vault, token: &str) -> Vec<u8> {
     vault.digest("session", &[token.as_bytes()])
 }
 
-/// The live session of this token, renewed if it is due. `None` if there is none.
-pub async fn current(ctx: &Ctx, token: &str) -> Outcome<Option<Current>> {
+/// Whether reading a session may make it last longer. Who cannot hand the cookie on, must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    IfDue,
+    No,
+}
+
+/// The live session of this token. `None` if there is none.
+pub async fn current(ctx: &Ctx, token: &str, renewal: Renewal) -> Outcome<Option<Current>> {
     let now = ctx.clock.now();
     let digest = digest(&ctx.vault, token);
     let found = ctx.store.read(move |tx| tx.signed_in(&digest)).await?;
     let Some(mut who) = found.filter(|who| who.session.is_live(now)) else {
         return Ok(None);
     };
-    let Some(expires_at) = who.session.renewal(now) else {
+    let Some(expires_at) = who.session.renewal(now).filter(|_| renewal == Renewal::IfDue) else {
         return Ok(Some(Current { who, renewed: false }));
     };
     let id = who.session.id.clone();
@@ -64,7 +71,7 @@ pub async fn current(ctx: &Ctx, token: &str) -> Outcome<Option<Current>> {
 /// The live session of this token, or the news that there is none.
 pub async fn require(ctx: &Ctx, token: Option<&str>) -> Outcome<SignedIn> {
     let token = token.ok_or(Denied::NotSignedIn)?;
-    let current = current(ctx, token).await?.ok_or(Denied::NotSignedIn)?;
+    let current = current(ctx, token, Renewal::IfDue).await?.ok_or(Denied::NotSignedIn)?;
     Ok(current.who)
 }
 

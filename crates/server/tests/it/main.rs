@@ -4,6 +4,7 @@ mod config;
 mod delivery;
 mod journeys;
 mod postgres;
+mod refusals;
 mod smtp_sink;
 mod store;
 mod transcript;

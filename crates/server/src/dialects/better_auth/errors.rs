@@ -2,15 +2,18 @@
 
 use axum::http::{HeaderName, StatusCode, header};
 use countersign_core::{denied::Denied, method::Method};
-use serde::Serialize;
+use serde_json::json;
 
-use super::{
-    callers::{Cookie, Reply},
-    wire::RedirectTarget,
-};
+use super::callers::{CHALLENGE, Surface};
 use crate::{
     fault::{Fault, FaultKind},
-    http::origins::CrossSite,
+    http::{
+        fields::{Complaint, Wrong},
+        origins::CrossSite,
+        reply::Reply,
+        sent::Unreadable,
+        visitor,
+    },
     operations::Stop,
 };
 
@@ -20,8 +23,11 @@ pub(super) enum Asking {
     Plain,
     SignIn,
     DeleteUser,
-    ResetPassword,
     VerifyEmail,
+}
+
+impl Asking {
+    pub const ALL: &[Self] = &[Self::Plain, Self::SignIn, Self::DeleteUser, Self::VerifyEmail];
 }
 
 /// Everything that is not a yes.
@@ -29,19 +35,16 @@ pub(super) enum Asking {
 pub(super) enum No {
     Denied(Denied),
     Fault(Fault),
-    /// The body or query does not have the asked shape; the complaint names members, never values.
-    Invalid(String),
-    Malformed,
-    TooLarge,
-    MediaType {
-        sent: String,
-        takes_forms: bool,
-    },
+    Invalid(Vec<Complaint>),
+    MissingQuery(&'static str),
+    /// And whether the route would have taken a form.
+    Unreadable(Unreadable, bool),
     CrossSite(CrossSite),
-    Redirect(&'static RedirectTarget),
+    /// A redirect target that leads elsewhere: code and message.
+    Redirect(&'static str, &'static str),
     RedirectNotText(&'static str),
     /// Refusals that exist only on this wire.
-    Only(StatusCode, &'static str, &'static str),
+    Only(u16, &'static str, &'static str),
 }
 
 impl From<Stop> for No {
@@ -59,155 +62,129 @@ impl From<Denied> for No {
     }
 }
 
-#[derive(Serialize)]
-struct ErrorShape<'a> {
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
+fn said(status: u16, code: &str, message: &str) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Reply::json(&json!({ "message": message, "code": code })).status(status)
 }
 
-fn said(status: StatusCode, code: &str, message: &str) -> Reply {
-    Reply::json(&ErrorShape { message, code: Some(code) }).status(status)
+fn said_without_code(message: &str) -> Reply {
+    Reply::json(&json!({ "message": message })).status(StatusCode::BAD_REQUEST)
 }
 
-fn said_without_code(status: StatusCode, message: &str) -> Reply {
-    Reply::json(&ErrorShape { message, code: None }).status(status)
-}
-
-const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
-
-/// The limiter's own refusal, with the standard header beside the wire's (§14 row 10).
+/// The limiter's own refusal, with a code and the standard header beside the wire's (§14 row 10).
 pub(super) fn too_many_requests(seconds: u64) -> Reply {
-    said(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", "Too many requests. Please try again later.")
+    const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
+    said(429, "TOO_MANY_REQUESTS", "Too many requests. Please try again later.")
         .header(X_RETRY_AFTER, seconds.to_string())
         .header(header::RETRY_AFTER, seconds.to_string())
 }
 
-pub(super) fn reply(no: No, asking: Asking) -> Reply {
-    const BAD: StatusCode = StatusCode::BAD_REQUEST;
-    const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
+#[rustfmt::skip]
+pub(super) fn reply(surface: &Surface, no: No, asking: Asking) -> Reply {
     match no {
-        No::Denied(denied) => refusal(&denied, asking),
+        No::Denied(denied) => refusal(surface, &denied, asking),
         No::Fault(fault) => failure(&fault),
-        No::Invalid(complaints) => said(BAD, "VALIDATION_ERROR", &complaints),
-        No::Malformed => said(BAD, "BAD_REQUEST", "Invalid JSON in request body"),
-        No::TooLarge => {
-            said(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB")
-        }
-        No::MediaType { sent, takes_forms } => {
+        No::Invalid(complaints) => said(400, "VALIDATION_ERROR", &complaints.iter().map(sentence).collect::<Vec<_>>().join("; ")),
+        No::MissingQuery(name) => said(400, "VALIDATION_ERROR", &format!("[query.{name}] Invalid input: expected string, received undefined")),
+        No::Unreadable(Unreadable::Malformed, _) => said(400, "BAD_REQUEST", "Invalid JSON in request body"),
+        No::Unreadable(Unreadable::TooLarge, _) => said(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB"),
+        No::Unreadable(Unreadable::MediaType(sent), takes_forms) => {
             let forms = if takes_forms { "application/x-www-form-urlencoded, " } else { "" };
-            let message =
-                format!("Content-Type \"{sent}\" is not allowed. Allowed types: {forms}application/json");
-            said(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", &message)
+            let message = format!("Content-Type \"{}\" is not allowed. Allowed types: {forms}application/json", visitor::bounded(&sent));
+            said(415, "UNSUPPORTED_MEDIA_TYPE", &message)
         }
-        No::CrossSite(CrossSite::MissingOrNull) => {
-            said(FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "Missing or null Origin")
-        }
-        No::CrossSite(CrossSite::Untrusted) => said(FORBIDDEN, "INVALID_ORIGIN", "Invalid origin"),
-        No::CrossSite(CrossSite::Navigation) => said(
-            FORBIDDEN,
-            "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
-            "Cross-site navigation login blocked. This request appears to be a CSRF attack.",
-        ),
-        No::Redirect(target) => said(FORBIDDEN, target.code, target.message),
-        No::RedirectNotText(key) => said_without_code(BAD, &format!("Invalid {key}: expected a string")),
+        No::CrossSite(CrossSite::MissingOrNull) => said(403, "MISSING_OR_NULL_ORIGIN", "Missing or null Origin"),
+        No::CrossSite(CrossSite::Untrusted) => said(403, "INVALID_ORIGIN", "Invalid origin"),
+        No::CrossSite(CrossSite::Navigation) => said(403, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED", "Cross-site navigation login blocked. This request appears to be a CSRF attack."),
+        No::Redirect(code, message) => said(403, code, message),
+        No::RedirectNotText(key) => said_without_code(&format!("Invalid {key}: expected a string")),
         No::Only(status, code, message) => said(status, code, message),
     }
+}
+
+fn sentence(complaint: &Complaint) -> String {
+    let about = complaint.member.map_or("body".to_owned(), |member| format!("body.{member}"));
+    let wrong = match complaint.wrong {
+        Wrong::Type { expected, received } => {
+            format!("Invalid input: expected {expected}, received {received}")
+        }
+        Wrong::Empty => "Too small: expected string to have >=1 characters".to_owned(),
+        Wrong::NoEmail => "Invalid email address".to_owned(),
+        Wrong::NoneOf(words) => {
+            let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            format!("Invalid option: expected one of {}", words.join("|"))
+        }
+    };
+    format!("[{about}] {wrong}")
 }
 
 fn failure(fault: &Fault) -> Reply {
     tracing::error!(%fault, "a request failed");
     match fault.kind {
-        FaultKind::Busy | FaultKind::Unavailable => said(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "SERVICE_UNAVAILABLE",
-            "Service unavailable. Please try again.",
-        )
-        .header(header::RETRY_AFTER, "2"),
+        FaultKind::Busy | FaultKind::Unavailable => {
+            said(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.")
+                .header(header::RETRY_AFTER, "2")
+        }
         FaultKind::Misconfigured | FaultKind::Internal => {
-            said(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", "Internal Server Error")
+            said(500, "INTERNAL_SERVER_ERROR", "Internal Server Error")
         }
     }
 }
 
 /// The one table of this dialect: every `Denied`, spelled out.
-pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
-    const BAD: StatusCode = StatusCode::BAD_REQUEST;
-    const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
-    const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
+#[rustfmt::skip]
+pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Reply {
     match denied {
-        Denied::NotSignedIn => said(UNAUTHORIZED, "UNAUTHORIZED", "Unauthorized"),
+        Denied::NotSignedIn => said(401, "UNAUTHORIZED", "Unauthorized"),
         Denied::StaleSession if asking == Asking::DeleteUser => {
-            said(BAD, "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.")
+            said(400, "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.")
         }
-        Denied::StaleSession => said(FORBIDDEN, "SESSION_NOT_FRESH", "Session is not fresh"),
-        Denied::BadCredentials => said(UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password"),
-        Denied::WrongPassword => said(BAD, "INVALID_PASSWORD", "Invalid password"),
-        Denied::NoPassword => said(BAD, "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"),
-        Denied::PasswordTooShort => said(BAD, "PASSWORD_TOO_SHORT", "Password too short"),
-        Denied::PasswordTooLong => said(BAD, "PASSWORD_TOO_LONG", "Password too long"),
-        Denied::EmailInvalid if asking == Asking::SignIn => said(BAD, "INVALID_EMAIL", "Invalid email"),
-        Denied::EmailInvalid => said(BAD, "VALIDATION_ERROR", "[body.email] Invalid email address"),
-        Denied::EmailTaken => said(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
-            "User already exists. Use another email.",
-        ),
-        Denied::EmailUnverified => said(FORBIDDEN, "EMAIL_NOT_VERIFIED", "Email not verified"),
-        Denied::EmailAlreadyVerified => said(BAD, "EMAIL_ALREADY_VERIFIED", "Email is already verified"),
-        Denied::EmailMismatch => said(BAD, "EMAIL_MISMATCH", "Email mismatch"),
-        Denied::EmailUnchanged => said_without_code(BAD, "Email is the same"),
+        Denied::StaleSession => said(403, "SESSION_NOT_FRESH", "Session is not fresh"),
+        Denied::BadCredentials => said(401, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password"),
+        Denied::WrongPassword => said(400, "INVALID_PASSWORD", "Invalid password"),
+        Denied::NoPassword => said(400, "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"),
+        Denied::PasswordTooShort => said(400, "PASSWORD_TOO_SHORT", "Password too short"),
+        Denied::PasswordTooLong => said(400, "PASSWORD_TOO_LONG", "Password too long"),
+        Denied::EmailInvalid if asking == Asking::SignIn => said(400, "INVALID_EMAIL", "Invalid email"),
+        Denied::EmailInvalid => said(400, "VALIDATION_ERROR", "[body.email] Invalid email address"),
+        Denied::EmailTaken => {
+            said(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "User already exists. Use another email.")
+        }
+        Denied::EmailUnverified => said(403, "EMAIL_NOT_VERIFIED", "Email not verified"),
+        Denied::EmailAlreadyVerified => said(400, "EMAIL_ALREADY_VERIFIED", "Email is already verified"),
+        Denied::EmailMismatch => said(400, "EMAIL_MISMATCH", "Email mismatch"),
+        Denied::EmailUnchanged => said_without_code("Email is the same"),
         Denied::FieldTooLong { field, max } => {
             let message = format!("[body.{field}] Too big: expected string to have <={max} characters");
-            said(BAD, "VALIDATION_ERROR", &message)
+            said(400, "VALIDATION_ERROR", &message)
         }
-        Denied::NothingToUpdate => said_without_code(BAD, "No fields to update"),
-        Denied::ChallengeGone => said(UNAUTHORIZED, "INVALID_TWO_FACTOR_COOKIE", "Invalid two factor cookie"),
-        Denied::TooManyAttempts => said(
-            BAD,
-            "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE",
-            "Too many attempts. Please request a new code.",
-        )
-        .clear(&[Cookie::Challenge]),
-        Denied::WrongCode(Method::BackupCode) => said(UNAUTHORIZED, "INVALID_BACKUP_CODE", "Invalid backup code"),
-        Denied::WrongCode(Method::Totp | Method::EmailCode | Method::Password) => {
-            said(UNAUTHORIZED, "INVALID_CODE", "Invalid code")
+        Denied::NothingToUpdate => said_without_code("No fields to update"),
+        Denied::ChallengeGone => said(401, "INVALID_TWO_FACTOR_COOKIE", "Invalid two factor cookie"),
+        Denied::TooManyAttempts => {
+            said(400, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE", "Too many attempts. Please request a new code.")
+                .cookie(surface.clear(CHALLENGE))
         }
-        Denied::CodeExpired => said(BAD, "OTP_HAS_EXPIRED", "OTP has expired"),
-        Denied::NotEnrolled(Method::BackupCode) => {
-            said(BAD, "BACKUP_CODES_NOT_ENABLED", "Backup codes aren't enabled")
+        Denied::WrongCode(Method::BackupCode) => said(401, "INVALID_BACKUP_CODE", "Invalid backup code"),
+        Denied::WrongCode(Method::Totp | Method::EmailCode | Method::Password) => said(401, "INVALID_CODE", "Invalid code"),
+        Denied::CodeExpired => said(400, "OTP_HAS_EXPIRED", "OTP has expired"),
+        Denied::NotEnrolled(Method::BackupCode) => said(400, "BACKUP_CODES_NOT_ENABLED", "Backup codes aren't enabled"),
+        Denied::NotEnrolled(Method::EmailCode) => said(400, "OTP_NOT_CONFIGURED", "otp isn't configured"),
+        Denied::NotEnrolled(Method::Totp | Method::Password) => said(400, "TOTP_NOT_ENABLED", "TOTP not enabled"),
+        Denied::AlreadyEnrolled(_) => said(400, "TOTP_ALREADY_ENABLED", "TOTP is already enabled"),
+        Denied::NoSecondFactor => said(400, "TWO_FACTOR_NOT_ENABLED", "Two factor isn't enabled"),
+        Denied::Locked { wait } => {
+            said(429, "ACCOUNT_TEMPORARILY_LOCKED", "Too many failed verification attempts. Your account is temporarily locked. Please try again later.")
+                .header(header::RETRY_AFTER, whole_seconds(wait).to_string())
         }
-        Denied::NotEnrolled(Method::EmailCode) => said(BAD, "OTP_NOT_CONFIGURED", "otp isn't configured"),
-        Denied::NotEnrolled(Method::Totp | Method::Password) => said(BAD, "TOTP_NOT_ENABLED", "TOTP not enabled"),
-        Denied::AlreadyEnrolled(_) => said(BAD, "TOTP_ALREADY_ENABLED", "TOTP is already enabled"),
-        Denied::NoSecondFactor => said(BAD, "TWO_FACTOR_NOT_ENABLED", "Two factor isn't enabled"),
-        Denied::Locked { wait } => said(
-            StatusCode::TOO_MANY_REQUESTS,
-            "ACCOUNT_TEMPORARILY_LOCKED",
-            "Too many failed verification attempts. Your account is temporarily locked. Please try again later.",
-        )
-        .header(header::RETRY_AFTER, wait.as_secs().max(1).to_string()),
-        Denied::TooSoon { wait } => too_many_requests(wait.as_secs().max(1)),
-        Denied::LinkInvalid => said(link_status(asking), "INVALID_TOKEN", "Invalid token"),
-        Denied::LinkExpired if asking == Asking::VerifyEmail => {
-            said(UNAUTHORIZED, "TOKEN_EXPIRED", "Token expired")
-        }
-        Denied::LinkExpired => said(link_status(asking), "INVALID_TOKEN", "Invalid token"),
+        Denied::TooSoon { wait } => too_many_requests(whole_seconds(wait)),
+        Denied::LinkExpired if asking == Asking::VerifyEmail => said(401, "TOKEN_EXPIRED", "Token expired"),
+        Denied::LinkInvalid if asking == Asking::VerifyEmail => said(401, "INVALID_TOKEN", "Invalid token"),
+        Denied::LinkInvalid | Denied::LinkExpired if asking == Asking::DeleteUser => said(404, "INVALID_TOKEN", "Invalid token"),
+        Denied::LinkInvalid | Denied::LinkExpired => said(400, "INVALID_TOKEN", "Invalid token"),
     }
 }
 
-fn link_status(asking: Asking) -> StatusCode {
-    match asking {
-        Asking::VerifyEmail => StatusCode::UNAUTHORIZED,
-        Asking::DeleteUser => StatusCode::NOT_FOUND,
-        Asking::Plain | Asking::SignIn | Asking::ResetPassword => StatusCode::BAD_REQUEST,
-    }
-}
-
-/// The code a failed link puts into the address it redirects to.
-pub(super) fn link_code(denied: &Denied) -> &'static str {
-    match denied {
-        Denied::LinkExpired => "TOKEN_EXPIRED",
-        _other => "INVALID_TOKEN",
-    }
+/// Rounded up: who waits this long need not wait again.
+fn whole_seconds(wait: &std::time::Duration) -> u64 {
+    wait.as_millis().div_ceil(1_000).max(1) as u64
 }

@@ -41,6 +41,8 @@ pub(super) enum Act {
         times: usize,
         from: &'static str,
     },
+    /// Asks who is signed in, which renews a session that is due.
+    Look(&'static str),
     Advance(u64),
     /// The next code comes from the authenticator before the newest.
     ReplacedAuthenticator,
@@ -143,7 +145,7 @@ scenes! {
     secrets_cacheable: Scene::of("2fa-secrets-cacheable").first(SIGNED_UP);
     sign_in_callback_url: Scene::of("2fa-sign-in-callback-url").first(ENROLLED_UNNAMED);
     sign_in_totp: Scene::of("2fa-sign-in-totp").first(ENROLLED_UNNAMED);
-    step_up_missing: Scene::of("2fa-step-up-missing").first(ENROLLED).before(1, &[Advance(6 * 86_400)]);
+    step_up_missing: Scene::of("2fa-step-up-missing").first(ENROLLED).before(1, &[Advance(6 * 86_400), Look(SESSION)]);
     totp_attempt_cap: Scene::of("2fa-totp-attempt-cap").first(ENROLLED_UNNAMED);
     totp_replay_accepted: Scene::of("2fa-totp-replay-accepted").first(ENROLLED_UNNAMED).before(4, &[SameCode]);
     totp_window: Scene::of("2fa-totp-window")
@@ -193,7 +195,7 @@ scenes! {
         .first(&[Get { path: "/api/auth/get-session", times: 100, from: "198.51.100.40" }]);
     rate_limit_mail_endpoints: Scene::of("rate-limit-mail-endpoints").with(limited);
     rate_limit_sign_in: Scene::of("rate-limit-sign-in").with(limited);
-    sessions_errors: Scene::of("sessions-errors").before(13, &[Advance(86_400)]);
+    sessions_errors: Scene::of("sessions-errors").before(13, &[Advance(86_400), Look(SESSION)]);
     sessions_list_and_revoke: Scene::of("sessions-list-and-revoke");
     sessions_list_leaks_usable_tokens: Scene::of("sessions-list-leaks-usable-tokens")
         .first(&[SignUp(ADA, SESSION), SignIn("<session-token-2>.<sig-base64-2>")]);

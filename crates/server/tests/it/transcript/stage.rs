@@ -124,6 +124,13 @@ impl Stage {
                     self.answer(request.body(Body::empty()).unwrap()).await;
                 }
             }
+            Act::Look(session) => {
+                let session = self.filled(session).await;
+                let session = format!("better-auth.session_token={}", cookies::encode(&session));
+                let request = Request::get("/api/auth/get-session").header(header::COOKIE, session);
+                let answer = self.answer(request.body(Body::empty()).unwrap()).await;
+                assert!(answer.body.is_object(), "{answer:#?}");
+            }
             Act::Advance(seconds) => {
                 // Letters leave while what they carry still holds.
                 self.world.mail().await;

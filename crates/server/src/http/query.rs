@@ -1,0 +1,41 @@
+//! Query parameters: read from a request, added to a redirect target.
+
+use axum::http::Uri;
+use url::form_urlencoded;
+
+/// A parameter's value, decoded; the first of its name.
+pub fn read(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// A text as a parameter's value: `a b` is `a+b`.
+pub fn value(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// The target with one more parameter, before its fragment if it has one.
+pub fn add(target: &str, key: &str, text: &str) -> String {
+    let (address, fragment) = target.split_at(target.find('#').unwrap_or(target.len()));
+    let join = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{join}{key}={}{fragment}", value(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_added_where_it_counts() {
+        assert_eq!(add("/a", "error", "NO WAY"), "/a?error=NO+WAY");
+        assert_eq!(add("/a?b=c", "d", "&"), "/a?b=c&d=%26");
+        assert_eq!(add("myapp://x#part", "d", "e"), "myapp://x?d=e#part");
+    }
+
+    #[test]
+    fn the_first_of_a_name_counts() {
+        let uri = Uri::from_static("/x?a=1+2%263&a=4&b");
+        assert_eq!(read(&uri, "a").as_deref(), Some("1 2&3"));
+        assert_eq!((read(&uri, "b").as_deref(), read(&uri, "c")), (Some(""), None));
+    }
+}

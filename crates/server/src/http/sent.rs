@@ -1,0 +1,61 @@
+//! A request body as far as it is known before its members are looked at.
+
+use axum::{
+    body::Body,
+    http::{header, request::Parts},
+};
+use serde_json::Value;
+
+use crate::http::body;
+
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// There was none, or nothing in it.
+    Undefined,
+    Json(Value),
+    Form(Vec<(String, String)>),
+}
+
+/// Why a body could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    TooLarge,
+    Malformed,
+    /// Neither JSON nor, where forms are taken, a form; carries what it claimed to be.
+    MediaType(String),
+}
+
+impl Sent {
+    /// Reads up to 64 KiB. An empty body is no body whatever its type says; forms only where they are taken.
+    pub async fn read(parts: &Parts, body: Body, takes_forms: bool) -> Result<Self, Unreadable> {
+        let bytes = body::read(body, body::LIMIT).await.map_err(|_| Unreadable::TooLarge)?;
+        let Some(content_type) = parts.headers.get(header::CONTENT_TYPE).filter(|_| !bytes.is_empty()) else {
+            return Ok(Self::Undefined);
+        };
+        let content_type = String::from_utf8_lossy(content_type.as_bytes()).into_owned();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media_type.as_str() {
+            "application/json" => body::json(&bytes).map(Self::Json).map_err(|_| Unreadable::Malformed),
+            "application/x-www-form-urlencoded" if takes_forms => {
+                Ok(Self::Form(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+            }
+            _ => Err(Unreadable::MediaType(content_type)),
+        }
+    }
+
+    /// A member of the object or form; `None` if it is not there.
+    pub fn member(&self, key: &str) -> Option<Value> {
+        match self {
+            Self::Undefined => None,
+            Self::Json(value) => value.get(key).cloned(),
+            Self::Form(pairs) => {
+                pairs.iter().find(|(name, _)| name == key).map(|(_, value)| Value::String(value.clone()))
+            }
+        }
+    }
+
+    /// A member that must be a string to count.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.member(key)?.as_str().map(str::to_owned)
+    }
+}
