@@ -7,7 +7,10 @@ mod requests;
 mod second_factor;
 mod sessions;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
     body::Body,
@@ -16,7 +19,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use crate::world::{self, ORIGIN, Reply, World};
+use crate::world::{self, Browser, ORIGIN, Reply, World};
 
 /// A request written out by hand, below `/api/auth`. Nothing is sent along that is not asked for.
 struct Call(Request<Body>);
@@ -64,6 +67,13 @@ impl Call {
     async fn send(self, world: &World) -> Reply {
         world::send(&world.router(), self.0).await
     }
+}
+
+/// Another browser, with the cookies that one had.
+fn with_cookies_of(world: &World, jar: BTreeMap<String, String>) -> Browser {
+    let mut browser = world.browser();
+    browser.jar = jar;
+    browser
 }
 
 /// The reply's new value of a cookie, as a `Cookie` line; names what is missing.
