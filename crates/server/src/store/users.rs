@@ -130,13 +130,10 @@ impl Tx<'_> {
 
     /// Says whether the address was free. A verified user proved the new address by the link; one who never
     /// verified anything stays unverified, since a mail scanner may have opened it (Better Auth's wire).
-    ///
-    /// PostgreSQL takes a bare parameter inside `CASE` for text, hence the `CAST`.
     pub fn change_email(&mut self, id: &UserId, email: &str, now: Timestamp) -> Result<bool, Fault> {
         let changed = self.execute(
             "UPDATE users SET email = $2, updated_at = $3,
-                              email_verified_at = CASE WHEN email_verified_at IS NULL THEN NULL
-                                                       ELSE CAST($3 AS BIGINT) END,
+                              email_verified_at = CASE WHEN email_verified_at IS NULL THEN NULL ELSE $3 END,
                               security_version = security_version + 1
              WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)",
             &[id.into(), email.into(), now.into()],
