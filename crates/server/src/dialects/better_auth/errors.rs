@@ -170,7 +170,6 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::NotEnrolled(Method::BackupCode) => said(400, "BACKUP_CODES_NOT_ENABLED", "Backup codes aren't enabled"),
         Denied::NotEnrolled(Method::EmailCode) => said(400, "OTP_NOT_CONFIGURED", "otp isn't configured"),
         Denied::NotEnrolled(Method::Totp | Method::Password) => said(400, "TOTP_NOT_ENABLED", "TOTP not enabled"),
-        Denied::AlreadyEnrolled(Method::EmailCode) => said(400, "OTP_ALREADY_ENABLED", "OTP is already enabled"),
         Denied::AlreadyEnrolled(_) => said(400, "TOTP_ALREADY_ENABLED", "TOTP is already enabled"),
         Denied::NoSecondFactor => said(400, "TWO_FACTOR_NOT_ENABLED", "Two factor isn't enabled"),
         Denied::Locked { wait } => {
