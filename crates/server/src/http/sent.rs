@@ -45,9 +45,14 @@ impl Sent {
         let content_type = String::from_utf8_lossy(content_type.as_bytes()).into_owned();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media_type.as_str() {
-            "application/json" => body::json(&bytes).map(Self::Json).map_err(|_| Unreadable::Malformed),
+            "application/json" => match body::json(&bytes) {
+                Ok(value) if !holds_nul(&value) => Ok(Self::Json(value)),
+                _ => Err(Unreadable::Malformed),
+            },
             "application/x-www-form-urlencoded" if takes_forms => {
-                Ok(Self::Form(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+                let pairs: Vec<_> = url::form_urlencoded::parse(&bytes).into_owned().collect();
+                let sound = pairs.iter().all(|(key, value)| !key.contains('\0') && !value.contains('\0'));
+                sound.then_some(Self::Form(pairs)).ok_or(Unreadable::Malformed)
             }
             _ => Err(Unreadable::MediaType(content_type)),
         }
@@ -67,5 +72,15 @@ impl Sent {
     /// A member that must be a string to count.
     pub fn text(&self, key: &str) -> Option<String> {
         self.member(key)?.as_str().map(str::to_owned)
+    }
+}
+
+/// No text of ours holds U+0000, and PostgreSQL could not keep it.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(members) => members.iter().any(holds_nul),
+        Value::Object(members) => members.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

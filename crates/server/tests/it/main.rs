@@ -1,5 +1,6 @@
 //! The integration suite: one binary, real components. `STORE=postgres` runs it on PostgreSQL.
 
+mod better_auth;
 mod config;
 mod delivery;
 mod journeys;

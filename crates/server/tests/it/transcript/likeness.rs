@@ -1,6 +1,6 @@
 //! Whether an answer is like a recorded one: everything recorded is there, and placeholders keep their value.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde_json::Value;
 
@@ -15,9 +15,11 @@ pub(super) enum Piece<'a> {
     Placeholder(&'a str),
 }
 
-/// Kinds of placeholder, with what their values are made of and how long those are.
+/// A kind of placeholder, what its values are made of, and how long they are.
+type Kind = (&'static str, fn(char) -> bool, RangeInclusive<usize>);
+
 #[rustfmt::skip]
-const KINDS: &[(&str, fn(char) -> bool, std::ops::RangeInclusive<usize>)] = &[
+const KINDS: &[Kind] = &[
     ("session-token",        |c| c.is_ascii_alphanumeric(),                   32..=32),
     ("sig-base64",           |c| c.is_ascii_alphanumeric() || "+/=".contains(c), 44..=44),
     ("two-factor-challenge", url_safe,                                        24..=64),
