@@ -62,6 +62,11 @@ impl App {
     }
 }
 
+/// What the given keys answer, to be compared with what the database remembers.
+pub(crate) fn checked(keyring: &Keyring) -> Vec<Checked> {
+    keyring.ids().map(|id| (id.to_owned(), keyring.check_value(id))).collect()
+}
+
 fn keyring(config: &Config, clock: &Clock, dice: &Dice) -> Result<Keyring, Fault> {
     match &config.master_keys {
         MasterKeys::Environment(text) => Keyring::parse(text),
@@ -71,7 +76,7 @@ fn keyring(config: &Config, clock: &Clock, dice: &Dice) -> Result<Keyring, Fault
 }
 
 /// A master key's id and what it answers to a fixed question.
-type Checked = (String, Vec<u8>);
+pub(crate) type Checked = (String, Vec<u8>);
 
 /// A wrong key stops the start before anything is written, migrations included (SEC-098).
 async fn unlock(
@@ -80,7 +85,7 @@ async fn unlock(
     config: &Config,
     (clock, dice): (&Clock, &Arc<Dice>),
 ) -> Result<Vault, Fault> {
-    let held: Vec<Checked> = keyring.ids().map(|id| (id.to_owned(), keyring.check_value(id))).collect();
+    let held = checked(&keyring);
     if store.schema_version().await? > 0 {
         check_keys(&held, &store.read(|tx| tx.master_keys()).await?)?;
     }

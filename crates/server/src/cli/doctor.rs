@@ -228,9 +228,7 @@ async fn sealed_with(config: &Config, store: &Store) -> Option<Finding> {
     };
     // Keys that cannot be read have had their line already; no keys at all are wrong ones.
     let keyring = keyring.transpose().ok()?;
-    let answers =
-        |keyring: &Keyring| keyring.ids().map(|id| (id.to_owned(), keyring.check_value(id))).collect();
-    let held: Vec<_> = keyring.as_ref().map(answers).unwrap_or_default();
+    let held = keyring.as_ref().map(app::checked).unwrap_or_default();
     let compared = match store.read(|tx| tx.master_keys()).await {
         Ok(known) => app::check_keys(&held, &known),
         Err(fault) => Err(fault),
