@@ -20,20 +20,14 @@ async function start() {
   return { program, base, seconds: (performance.now() - began) / 1000, fact: (name) => new RegExp(`^  ${name} +(.+)$`, "m").exec(program.out)[1] };
 }
 
-/** What a shell answers to the commands of the greeting, one JSON document each. */
+/** What a shell answers to what the greeting tells to paste: one JSON document a line. */
 async function paste(program) {
-  const commands = program.out.slice(program.out.indexOf("\ncurl")).split("\n\n").filter((text) => text.trim().startsWith("curl"));
-  assert.equal(commands.length, 3);
-  const answers = [];
-  for (const command of commands) {
-    // What a person at a terminal sees, without the progress meter.
-    const shell = spawn("bash", ["-c", command.trim().replace(/^curl/, "curl -sS")], { cwd: tmpdir(), stdio: ["ignore", "pipe", "inherit"] });
-    let text = "";
-    shell.stdout.setEncoding("utf8").on("data", (piece) => (text += piece));
-    assert.equal(await new Promise((resolve) => shell.once("close", resolve)), 0, command);
-    answers.push(JSON.parse(text));
-  }
-  return answers;
+  const commands = /Paste this:\n\n([\s\S]+?)\n\n/.exec(program.out)[1];
+  const shell = spawn("bash", ["-euc", commands], { cwd: tmpdir(), stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  shell.stdout.setEncoding("utf8").on("data", (piece) => (text += piece));
+  assert.equal(await new Promise((resolve) => shell.once("close", resolve)), 0, commands);
+  return text.trim().split("\n").map((line) => JSON.parse(line));
 }
 
 test("up in a second, signs in by pasting, stops cleanly, and is the same again", { timeout: 60_000 }, async () => {

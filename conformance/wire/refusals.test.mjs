@@ -57,6 +57,10 @@ test("a database sealed with another key; neither is changed", async () => {
   const doctor = await run(["doctor", "--data-dir", home.data]);
   assert.equal(doctor.code, 1);
   assert.match(doctor.out, /^fail +keys: master key .* is not the one this database was sealed with/m);
+  rmSync(keys);
+  const missing = await run(["doctor", "--data-dir", home.data]);
+  assert.equal(missing.code, 1);
+  assert.match(missing.out, /^fail +keys: this database is sealed with master key/m);
   copyFileSync(join(scratch, "right.keys"), keys);
   await (await Server.start(home)).stop();
   home.remove();

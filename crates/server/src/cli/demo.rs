@@ -227,37 +227,31 @@ fn welcome(ctx: &Ctx, totp: &Totp, now: Timestamp) -> String {
     let origin = ctx.config.origin();
     // Absolute, so that the commands can be pasted in any folder.
     let dir = std::path::absolute(&ctx.config.data_dir).unwrap_or_else(|_| ctx.config.data_dir.clone());
-    let uri = totp::uri(&ctx.config.app_name, EMAIL, totp.seed.expose(), totp.parameters);
-    let code = usable_code(totp, now);
-    let jar = dir.join("cookies.txt");
-    let jar = jar.display();
-    let post =
-        format!("curl -b '{jar}' -c '{jar}' -H 'Origin: {origin}' -H 'Content-Type: application/json'");
     format!(
-        "
+        r#"
 Countersign demo on {origin}
 
   email          {EMAIL}
   password       {PASSWORD}
   code now       {code}
   for your app   {uri}
-  mail           {origin}/dev/outbox
+  outbox         {origin}/dev/outbox
   files          {dir}
 
-Sign in with the password, answer with the code, see who you are:
+Sign in with the password, answer with the code, see who you are. Paste this:
 
-{post} \\
-  -d '{{\"email\":\"{EMAIL}\",\"password\":\"{PASSWORD}\"}}' {origin}/api/auth/sign-in/email
+  at='{origin}' jar='{dir}/cookies.txt' json='Content-Type: application/json'
+  curl -sw '\n' -b "$jar" -c "$jar" -H "Origin: $at" -H "$json" "$at/api/auth/sign-in/email" \
+       -d '{{"email":"{EMAIL}","password":"{PASSWORD}"}}'
+  curl -sw '\n' -b "$jar" -c "$jar" -H "Origin: $at" -H "$json" "$at/api/auth/two-factor/verify-totp" \
+       -d '{{"code":"{code}"}}'
+  curl -sw '\n' -b "$jar" "$at/api/auth/get-session"
 
-{post} \\
-  -d '{{\"code\":\"{code}\"}}' {origin}/api/auth/two-factor/verify-totp
+A code works once and for a minute at most. Ctrl-C stops; the next start finds everything as it was.
 
-curl -b '{jar}' {origin}/api/auth/get-session
-
-A code works once, for up to a minute. Ctrl-C stops; the next `countersign demo` finds everything as it was.
-
-",
-        uri = uri.expose(),
+"#,
+        code = usable_code(totp, now),
+        uri = totp::uri(&ctx.config.app_name, EMAIL, totp.seed.expose(), totp.parameters).expose(),
         dir = dir.display(),
     )
 }

@@ -223,17 +223,18 @@ fn schema(name: &str, version: i64) -> Finding {
 /// Whether the keys given are those the database was sealed with; says so only if not.
 async fn sealed_with(config: &Config, store: &Store) -> Option<Finding> {
     let keyring = match &config.master_keys {
-        MasterKeys::Environment(keys) => Keyring::parse(keys),
-        MasterKeys::File(file) => Keyring::from_file(file),
+        MasterKeys::Environment(keys) => Some(Keyring::parse(keys)),
+        MasterKeys::File(file) => file.exists().then(|| Keyring::from_file(file)),
     };
-    // Keys that cannot be read have had their line already.
-    let held = app::checked(&keyring.ok()?);
+    // Keys that cannot be read have had their line already; no keys at all are wrong ones.
+    let keyring = keyring.transpose().ok()?;
+    let held = keyring.as_ref().map(app::checked).unwrap_or_default();
     let compared = match store.read(|tx| tx.master_keys()).await {
         Ok(known) => app::check_keys(&held, &known),
         Err(fault) => Err(fault),
     };
     let fault = compared.err()?;
-    Some(Finding::fail(format!("keys: {fault}"), "the server will not start with any other"))
+    Some(Finding::fail(format!("keys: {fault}"), "`countersign serve` refuses to start until then"))
 }
 
 async fn open(database: &Database) -> Result<(Store, i64), Fault> {
@@ -374,4 +375,28 @@ fn proxies(config: &Config) -> Finding {
 fn limits(config: &Config) -> Option<Finding> {
     let fix = "remove COUNTERSIGN_RATE_LIMITS=off except for load tests";
     (!config.rate_limits).then(|| Finding::warn("rate limits: off", fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_may_be_older_but_not_newer() {
+        let known = Store::newest_schema_version();
+        let states = [known - 1, known, known + 1].map(|version| schema("here", version).state);
+        assert_eq!(states, [State::Warn, State::Ok, State::Fail]);
+    }
+
+    #[test]
+    fn a_place_that_can_be_made_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(may_write(folder.path()));
+        assert!(may_write(&folder.path().join("new/deeper")));
+        assert!(may_write(Path::new("new")));
+        assert!(!may_write(&file));
+        assert!(!may_write(&file.join("deeper")));
+    }
 }

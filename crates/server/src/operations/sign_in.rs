@@ -62,6 +62,7 @@ pub struct PasswordSignIn {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a sign-in, taken apart at once: a box would only cost")]
 pub enum SignedInOrAsked {
     SignedIn { user: User, second_factor_is_on: bool, session: Minted, trusted_device: Option<Renewed> },
     Asked(Asked),
