@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::http::cookies::SetCookie;
 
-#[derive(Debug, Default)]
+/// No `Debug`: bodies and cookies carry secrets.
+#[derive(Default)]
 pub struct Reply {
     pub status: StatusCode,
     body: Option<String>,

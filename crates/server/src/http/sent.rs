@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::http::body::{self, Unread};
 
-#[derive(Clone, Debug)]
+/// No `Debug`: it holds what people typed, passwords included.
+#[derive(Clone)]
 pub enum Sent {
     /// There was none, or nothing in it.
     Undefined,

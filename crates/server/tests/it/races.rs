@@ -234,8 +234,9 @@ async fn one_challenge_takes_one_of_two_right_proofs() {
         let step = totp::step_at(arena.world.clock.now(), 30);
         let app = json!({ "code": arena.world.totp(&arena.enrolled.uri) });
         let backup = json!({ "code": codes.last().unwrap() });
-        let ask =
-            |number: usize| if number / 2 % 2 == 0 { (TOTP, app.clone()) } else { (BACKUP, backup.clone()) };
+        let ask = |number: usize| {
+            if (number / 2).is_multiple_of(2) { (TOTP, app.clone()) } else { (BACKUP, backup.clone()) }
+        };
         let replies = volley(arena.many(&door, CALLERS), ask).await;
         let winner = only_winner(&replies, &[GONE]);
         arena.one_came_in().await;
