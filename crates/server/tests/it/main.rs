@@ -4,6 +4,7 @@ mod config;
 mod delivery;
 mod journeys;
 mod postgres;
+mod promises;
 mod races;
 mod security;
 mod smtp_sink;
