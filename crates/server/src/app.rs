@@ -97,6 +97,8 @@ async fn unlock(
     let made = Vault::make_keys(&keyring, dice.as_ref(), now)?;
     let keys = store
         .write(move |tx| {
+            // Two nodes with different keys would both find none here, and each leave a set of its own.
+            tx.lock_schema()?;
             check_keys(&held, &tx.master_keys()?)?;
             for (id, check_value) in &held {
                 tx.insert_master_key(id, check_value, now)?;

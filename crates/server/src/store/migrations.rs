@@ -31,10 +31,7 @@ CREATE TABLE IF NOT EXISTS schema_versions (
 /// Applies what is missing. Of two processes that start together one does the work, the other finds it done.
 pub(super) fn apply(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<String>, Fault> {
     // Before the first `CREATE`: even `IF NOT EXISTS` fails when two nodes say it at once on PostgreSQL.
-    tx.say(|session| match session {
-        Session::Sqlite(_) => Ok(()),
-        Session::Postgres(session) => session.lock_schema(),
-    })?;
+    tx.lock_schema()?;
     let found = version(tx)?;
     refuse_newer(found)?;
     script(tx, LEDGER)?;
