@@ -50,7 +50,7 @@ impl App {
     /// Opens the store, unlocks the vault, and readies everything that needs no port.
     pub async fn open(config: Config, clock: Clock, dice: Arc<Dice>) -> Result<Self, Fault> {
         let store = Store::open(&config.database).await?;
-        let keyring = keyring(&config, &clock, &dice)?;
+        let keyring = keyring(&store, &config, (&clock, &dice)).await?;
         let vault = Arc::new(unlock(&store, keyring, &config, (&clock, &dice)).await?);
         let parts = Parts { store: store.clone(), vault: Arc::clone(&vault), clock: clock.clone() };
         let courier = Courier::open(parts, &config)?;
@@ -67,12 +67,27 @@ impl App {
     }
 }
 
-fn keyring(config: &Config, clock: &Clock, dice: &Dice) -> Result<Keyring, Fault> {
+/// Makes a key file for a new database only: a fresh key beside a sealed one would look like the right one.
+async fn keyring(
+    store: &Store,
+    config: &Config,
+    (clock, dice): (&Clock, &Arc<Dice>),
+) -> Result<Keyring, Fault> {
     match &config.master_keys {
         MasterKeys::Environment(text) => Keyring::parse(text),
         MasterKeys::File(path) if path.exists() => Keyring::from_file(path),
-        MasterKeys::File(path) => Keyring::create(path, dice, clock.now()),
+        MasterKeys::File(path) => {
+            check_keys(&[], &known_keys(store).await?)?;
+            Keyring::create(path, dice.as_ref(), clock.now())
+        }
     }
+}
+
+async fn known_keys(store: &Store) -> Result<Vec<Checked>, Fault> {
+    if store.schema_version().await? == 0 {
+        return Ok(Vec::new());
+    }
+    store.read(|tx| tx.master_keys()).await
 }
 
 /// A master key's id and what it answers to a fixed question.
@@ -86,9 +101,7 @@ async fn unlock(
     (clock, dice): (&Clock, &Arc<Dice>),
 ) -> Result<Vault, Fault> {
     let held: Vec<Checked> = keyring.ids().map(|id| (id.to_owned(), keyring.check_value(id))).collect();
-    if store.schema_version().await? > 0 {
-        check_keys(&held, &store.read(|tx| tx.master_keys()).await?)?;
-    }
+    check_keys(&held, &known_keys(store).await?)?;
     let now = clock.now();
     for name in store.migrate(now).await? {
         info!(name, "migrated");
