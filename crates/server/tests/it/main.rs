@@ -8,5 +8,6 @@ mod promises;
 mod races;
 mod security;
 mod smtp_sink;
+mod start;
 mod store;
 mod world;
