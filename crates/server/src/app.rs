@@ -67,6 +67,7 @@ pub(crate) fn checked(keyring: &Keyring) -> Vec<Checked> {
     keyring.ids().map(|id| (id.to_owned(), keyring.check_value(id))).collect()
 }
 
+/// Makes a key file for a new database only: a fresh key beside a sealed one would look like the right one.
 async fn keyring(
     store: &Store,
     config: &Config,
@@ -75,14 +76,19 @@ async fn keyring(
     match &config.master_keys {
         MasterKeys::Environment(text) => Keyring::parse(text),
         MasterKeys::File(path) if path.exists() => Keyring::from_file(path),
-        // A database that was sealed before must not get a new key beside it: the old one may yet be found.
-        MasterKeys::File(path) if !known_keys(store).await?.is_empty() => Err(Fault::misconfigured(format!(
-            "the key file {} is missing, but the database is sealed with its keys; nothing was changed. Restore \
-             the file",
-            path.display()
-        ))),
-        MasterKeys::File(path) => Keyring::create(path, dice.as_ref(), clock.now()),
+        MasterKeys::File(path) => {
+            check_keys(&[], &known_keys(store).await?)?;
+            Keyring::create(path, dice.as_ref(), clock.now())
+        }
     }
+}
+
+/// The master keys this database was ever sealed with.
+async fn known_keys(store: &Store) -> Result<Vec<Checked>, Fault> {
+    if store.schema_version().await? == 0 {
+        return Ok(Vec::new());
+    }
+    store.read(|tx| tx.master_keys()).await
 }
 
 /// A master key's id and what it answers to a fixed question.
@@ -105,6 +111,8 @@ async fn unlock(
     let made = Vault::make_keys(&keyring, dice.as_ref(), now)?;
     let keys = store
         .write(move |tx| {
+            // Two nodes with different keys would both find none here, and each leave a set of its own.
+            tx.lock_schema()?;
             check_keys(&held, &tx.master_keys()?)?;
             for (id, check_value) in &held {
                 tx.insert_master_key(id, check_value, now)?;
@@ -120,14 +128,6 @@ async fn unlock(
         })
         .await?;
     Vault::unlock(keyring, keys, config.better_auth_secret.clone())
-}
-
-/// The master keys this database was ever sealed with.
-async fn known_keys(store: &Store) -> Result<Vec<Checked>, Fault> {
-    if store.schema_version().await? == 0 {
-        return Ok(Vec::new());
-    }
-    store.read(|tx| tx.master_keys()).await
 }
 
 pub(crate) fn check_keys(held: &[Checked], known: &[Checked]) -> Result<(), Fault> {

@@ -242,8 +242,12 @@ pub async fn disable(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Disabl
         tx.delete_trusted_devices(&user.id)?;
         tx.forgive_guesses(&user.id)?;
         tx.raise_security_version(&user.id, act.now)?;
-        tx.delete_sessions(&user.id, None)?;
+        let ended = tx.delete_sessions(&user.id, None)?;
         let whose = Whose::session(&user.id, &who.session.id);
+        if !who.second_factor_is_on {
+            // There was nothing to switch off, but sessions did end.
+            act.record(tx, Kind::SessionRevoked, whose, json!({ "count": ended }))?;
+        }
         for one in authenticators.iter().filter(|one| one.is_confirmed()) {
             let method = one.method();
             act.record(tx, Kind::AuthenticatorRemoved, whose, json!({ "method": method }))?;

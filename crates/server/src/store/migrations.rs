@@ -31,10 +31,7 @@ CREATE TABLE IF NOT EXISTS schema_versions (
 /// Applies what is missing. Of two processes that start together one does the work, the other finds it done.
 pub(super) fn apply(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<String>, Fault> {
     // Before the first `CREATE`: even `IF NOT EXISTS` fails when two nodes say it at once on PostgreSQL.
-    tx.say(|session| match session {
-        Session::Sqlite(_) => Ok(()),
-        Session::Postgres(session) => session.lock_schema(),
-    })?;
+    tx.lock_schema()?;
     let found = version(tx)?;
     refuse_newer(found)?;
     script(tx, LEDGER)?;
@@ -55,7 +52,11 @@ pub(super) fn version(tx: &mut Tx<'_>) -> Result<i64, Fault> {
     let ledger: &[Value] = &["schema_versions".into()];
     let known = match &tx.session {
         Session::Sqlite(_) => "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
-        Session::Postgres(_) => "SELECT COUNT(to_regclass($1))",
+        // Asked of the table, not of `to_regclass`: that remembers a no from before the wait for the lock.
+        Session::Postgres(_) => {
+            "SELECT COUNT(*) FROM pg_tables
+             WHERE CAST(tablename AS TEXT) = $1 AND schemaname = ANY (current_schemas(FALSE))"
+        }
     };
     if tx.row(known, ledger, |row| row.get::<i64>(0))? == Some(0) {
         return Ok(0);

@@ -180,6 +180,14 @@ impl<'a> Tx<'a> {
         })
     }
 
+    /// Makes everything that follows happen on one node at a time: for what is set up once.
+    pub fn lock_schema(&mut self) -> Result<(), Fault> {
+        self.say(|session| match session {
+            Session::Sqlite(_) => Ok(()),
+            Session::Postgres(session) => session.lock_schema(),
+        })
+    }
+
     const fn new(session: Session<'a>) -> Self {
         Self { session, failed: false }
     }
