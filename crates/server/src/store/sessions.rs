@@ -29,6 +29,24 @@ pub struct NewTrustedDevice<'a> {
     pub visitor: &'a Visitor,
 }
 
+/// A session with its user, found by one column.
+macro_rules! signed_in_by {
+    ($column:literal) => {
+        concat!(
+            "SELECT s.id, s.user_id, s.proofs, s.remember, s.ip, s.user_agent, s.created_at, s.refreshed_at,
+                    s.expires_at,
+                    EXISTS (SELECT 1 FROM authenticators a
+                            WHERE a.user_id = s.user_id AND a.confirmed_at IS NOT NULL),
+                    u.id, u.email, u.email_verified_at, u.name, u.image, u.password, u.password_by_mail,
+                    u.security_version, u.created_at, u.updated_at
+             FROM sessions s JOIN users u ON u.id = s.user_id
+             WHERE s.",
+            $column,
+            " = $1"
+        )
+    };
+}
+
 impl Tx<'_> {
     pub fn insert_session(&mut self, session: &Session, digest: &[u8]) -> Result<(), Fault> {
         self.execute(
@@ -53,33 +71,11 @@ impl Tx<'_> {
 
     /// Whoever holds this token, dead sessions included; the caller asks whether it is live.
     pub fn signed_in(&mut self, digest: &[u8]) -> Result<Option<SignedIn>, Fault> {
-        self.row(
-            "SELECT s.id, s.user_id, s.proofs, s.remember, s.ip, s.user_agent, s.created_at, s.refreshed_at,
-                    s.expires_at,
-                    EXISTS (SELECT 1 FROM authenticators a
-                            WHERE a.user_id = s.user_id AND a.confirmed_at IS NOT NULL),
-                    u.id, u.email, u.email_verified_at, u.name, u.image, u.password, u.password_by_mail,
-                    u.security_version, u.created_at, u.updated_at
-             FROM sessions s JOIN users u ON u.id = s.user_id
-             WHERE s.digest = $1",
-            &[digest.into()],
-            read_signed_in,
-        )
+        self.row(signed_in_by!("digest"), &[digest.into()], read_signed_in)
     }
 
     pub fn signed_in_by_id(&mut self, id: &SessionId) -> Result<Option<SignedIn>, Fault> {
-        self.row(
-            "SELECT s.id, s.user_id, s.proofs, s.remember, s.ip, s.user_agent, s.created_at, s.refreshed_at,
-                    s.expires_at,
-                    EXISTS (SELECT 1 FROM authenticators a
-                            WHERE a.user_id = s.user_id AND a.confirmed_at IS NOT NULL),
-                    u.id, u.email, u.email_verified_at, u.name, u.image, u.password, u.password_by_mail,
-                    u.security_version, u.created_at, u.updated_at
-             FROM sessions s JOIN users u ON u.id = s.user_id
-             WHERE s.id = $1",
-            &[id.into()],
-            read_signed_in,
-        )
+        self.row(signed_in_by!("id"), &[id.into()], read_signed_in)
     }
 
     /// Live sessions, newest first.
