@@ -30,7 +30,8 @@ use crate::{
 };
 
 /// Who is answering: a live session wins over a challenge; the tokens as the browser sent them.
-#[derive(Clone, Debug, Default)]
+/// No `Debug`: the tokens are secrets.
+#[derive(Clone, Default)]
 pub struct Answerer {
     pub session: Option<String>,
     pub challenge: Option<String>,

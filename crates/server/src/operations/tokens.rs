@@ -46,8 +46,8 @@ const RECENT: Duration = MINUTE;
 /// How many sessions are remembered; then all are forgotten and begin anew.
 const REMEMBERED_MAX: usize = 8_192;
 
-/// Tokens minted a moment ago. Clients ask who is signed in again and again; one signature a minute is enough,
-/// and it was a third of the cost of the question. Only asked for sessions just found alive.
+/// Tokens minted a moment ago. Clients ask who is signed in again and again, and one signature a minute is
+/// enough. Only asked for sessions just found alive.
 #[derive(Default)]
 pub struct Recent(Mutex<HashMap<SessionId, (Facts, Timestamp, String)>>);
 
