@@ -159,8 +159,10 @@ pub async fn with_password(
         let Some(now) = tx.user(&user.id)? else {
             return Ok(Err(Denied::BadCredentials));
         };
-        if now.password.as_deref() != Some(stored.as_str()) {
-            // Changed between reading and now: the password that was right is not any more.
+        // Changed between reading and now: the password that was right is not any more. Another sign-in that
+        // only stored the same password in a better hash leaves the version as it was.
+        let changed = now.password.as_deref() != Some(stored.as_str());
+        if changed && now.security_version != user.security_version {
             return Ok(Err(Denied::BadCredentials));
         }
         if let Some(rehashed) = &rehashed {
