@@ -1,5 +1,7 @@
 //! Backup codes: a printed set of one-time answers for the day the other authenticators are gone.
 
+use data_encoding::HEXLOWER;
+
 use crate::{
     entropy::{self, Entropy},
     secret::Secret,
@@ -14,11 +16,24 @@ pub const LOW: usize = 3;
 const LENGTH: usize = 16;
 const GROUP: usize = 4;
 
-/// A new set in the form it is shown, `XXXX-XXXX-XXXX-XXXX`, without duplicates.
-pub fn new_set(entropy: &dyn Entropy) -> Vec<Secret<String>> {
+/// How a set looks; all of them pass `normalise` and open the same doors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// `XXXX-XXXX-XXXX-XXXX` in Crockford's alphabet: 80 bits.
+    #[default]
+    Grouped,
+    /// 16 lower-case hex digits, 64 bits: what SlugBase's clients accept.
+    Hex,
+}
+
+/// A new set in the form it is shown, without duplicates.
+pub fn new_set(entropy: &dyn Entropy, shape: Shape) -> Vec<Secret<String>> {
     let mut set: Vec<Secret<String>> = Vec::with_capacity(SET_SIZE);
     while set.len() < SET_SIZE {
-        let code = render(&Secret::new(entropy::crockford(entropy, LENGTH)));
+        let code = match shape {
+            Shape::Grouped => render(&Secret::new(entropy::crockford(entropy, LENGTH))),
+            Shape::Hex => Secret::new(HEXLOWER.encode(&entropy::bytes::<8>(entropy))),
+        };
         if set.iter().all(|other| other.expose() != code.expose()) {
             set.push(code);
         }
@@ -79,12 +94,23 @@ mod tests {
 
     #[test]
     fn a_set_is_ten_different_codes_in_groups_of_four() {
-        let set = new_set(&Stutter(AtomicU8::new(0)));
+        let set = new_set(&Stutter(AtomicU8::new(0)), Shape::Grouped);
         assert_eq!(set.len(), SET_SIZE);
         for (at, code) in set.iter().enumerate() {
             let groups: Vec<&str> = code.expose().split('-').collect();
             assert!(groups.len() == 4 && groups.iter().all(|group| group.len() == 4), "{}", code.expose());
             assert!(set[..at].iter().all(|other| other.expose() != code.expose()));
+        }
+    }
+
+    #[test]
+    fn a_set_in_hex_is_typed_in_either_case() {
+        let set = new_set(&Stutter(AtomicU8::new(0)), Shape::Hex);
+        assert_eq!(set.len(), SET_SIZE);
+        for code in &set {
+            assert!(code.expose().len() == 16 && code.expose().bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let upper = normalise(&code.expose().to_uppercase()).unwrap();
+            assert_eq!(normalise(code.expose()).unwrap().expose(), upper.expose());
         }
     }
 

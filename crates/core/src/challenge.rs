@@ -87,6 +87,18 @@ impl Asker {
     }
 }
 
+/// What a proof offered inside a session is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wants {
+    /// Whatever it does: prove somebody again, or complete an enrolment.
+    #[default]
+    Either,
+    /// Only to prove: an enrolment that waits is not looked at.
+    Proof,
+    /// Only to complete an enrolment.
+    Enrolment,
+}
+
 /// A proof as it was offered. Codes that are looked up by digest arrive digested; `None` is malformed.
 #[derive(Clone, Debug)]
 pub enum Offer {
@@ -142,6 +154,7 @@ pub struct Case {
     pub policy: Policy,
     pub user: User,
     pub asker: Asker,
+    pub wants: Wants,
     pub authenticators: Vec<Authenticator>,
     pub sent_code: Option<SentCode>,
     pub backup_codes: BackupCodes,
@@ -239,7 +252,7 @@ impl Case {
             return Refusal::ending(Denied::TooManyAttempts, ends);
         }
         if method == Method::EmailCode
-            && let Err(denied) = self.may_enrol_by_mail(now)
+            && let Err(denied) = self.may_enrol_by_mail(now).and_then(|()| self.counts(method))
         {
             return Refusal::flat(denied);
         }
@@ -273,7 +286,7 @@ impl Case {
             (Asker::Inside(_), Method::Totp) => self.totp_candidates(now).next().is_some(),
             // Without a second factor it enrols; with one, the mailbox is worth inside what it is at the door.
             (Asker::Inside(_), Method::EmailCode) => {
-                !authenticator::second_factor_is_on(&self.authenticators)
+                (self.wants != Wants::Proof && !authenticator::second_factor_is_on(&self.authenticators))
                     || policy::accepts(self.policy, &self.user, &self.authenticators, method)
             }
         }
@@ -281,9 +294,11 @@ impl Case {
 
     /// Authenticators a TOTP code may match: confirmed ones, and inside a session the one being enrolled.
     fn totp_candidates(&self, now: Timestamp) -> impl Iterator<Item = &Authenticator> {
-        let inside = matches!(self.asker, Asker::Inside(_));
+        let enrolling = matches!(self.asker, Asker::Inside(_)) && self.wants != Wants::Proof;
+        let proving = self.wants != Wants::Enrolment;
         let candidate = move |one: &&Authenticator| {
-            one.method() == Method::Totp && (one.is_confirmed() || (inside && one.awaits_proof(now)))
+            one.method() == Method::Totp
+                && ((proving && one.is_confirmed()) || (enrolling && one.awaits_proof(now)))
         };
         self.authenticators.iter().filter(candidate)
     }
@@ -305,6 +320,13 @@ impl Case {
         }
     }
 
+    /// Whether the method, if this enrols it, counts for the person's organisations.
+    fn counts(&self, method: Method) -> Result<(), Denied> {
+        let enrols = matches!(self.asker, Asker::Inside(_))
+            && !authenticator::second_factor_is_on(&self.authenticators);
+        if enrols { self.policy.may_enrol(method) } else { Ok(()) }
+    }
+
     /// Inside a session a mailed code switches the second factor on: a change of factors.
     fn may_enrol_by_mail(&self, now: Timestamp) -> Result<(), Denied> {
         match &self.asker {
@@ -313,6 +335,7 @@ impl Case {
                     second_factor_is_on: false,
                     proofs: &session.proofs,
                     password_now: false,
+                    by_key: false,
                     enrolled_here_at: None,
                 };
                 policy::may_change_factors(standing, now)

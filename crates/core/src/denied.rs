@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::method::Method;
+use crate::{method::Method, password::Ingredient};
 
 /// Why not. Matched without `_` everywhere, so that a new reason must be answered in every dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Denied {
     WrongPassword,
     /// The account has no password to check or change.
     NoPassword,
+    /// A change that proves itself by a code lacks the password that goes with it.
+    PasswordRequired,
+    /// A code from the second factor belongs to this request.
+    CodeRequired,
     PasswordTooShort,
     PasswordTooLong,
     /// Not the shape of an e-mail address.
@@ -58,6 +62,37 @@ pub enum Denied {
     /// A mailed link that is unknown, used, or meant for something else.
     LinkInvalid,
     LinkExpired,
+    /// A second factor is required and not enrolled: this session may only enrol one or sign out.
+    EnrolmentDue,
+    /// The organisation does not count this method as a second factor.
+    MethodNotAllowed(Method),
+    /// The last second factor cannot go while one is required.
+    SecondFactorRequired,
+    /// No enrolment was begun, or it ran out.
+    NoEnrolment,
+    /// The person's role does not reach this far.
+    NotPermitted,
+    /// Acting for an organisation without belonging to one.
+    NoOrganisation,
+    /// Nobody of this name, as far as the asker may know.
+    UserNotFound,
+    SessionNotFound,
+    /// An API key was shown where a person must act.
+    KeyRefused,
+    KeyNotFound,
+    TooManyKeys {
+        max: usize,
+    },
+    /// Unknown, expired, or used before; in the last case its session is over, too.
+    RefreshRefused,
+    /// The first account exists, so there is nothing to set up.
+    AlreadySetUp,
+    /// The password lacks a kind of character that this surface asks for.
+    PasswordLacks(Ingredient),
+    /// The person is the only owner of an organisation that has other members.
+    SoleOwner {
+        organisations: Vec<String>,
+    },
 }
 
 impl Denied {
@@ -70,6 +105,8 @@ impl Denied {
             Self::BadCredentials,
             Self::WrongPassword,
             Self::NoPassword,
+            Self::PasswordRequired,
+            Self::CodeRequired,
             Self::PasswordTooShort,
             Self::PasswordTooLong,
             Self::EmailInvalid,
@@ -96,6 +133,24 @@ impl Denied {
             Self::TooSoon { wait },
             Self::LinkInvalid,
             Self::LinkExpired,
+            Self::EnrolmentDue,
+            Self::MethodNotAllowed(Method::EmailCode),
+            Self::SecondFactorRequired,
+            Self::NoEnrolment,
+            Self::NotPermitted,
+            Self::NoOrganisation,
+            Self::UserNotFound,
+            Self::SessionNotFound,
+            Self::KeyRefused,
+            Self::KeyNotFound,
+            Self::TooManyKeys { max: 10 },
+            Self::RefreshRefused,
+            Self::AlreadySetUp,
+            Self::PasswordLacks(Ingredient::UpperCase),
+            Self::PasswordLacks(Ingredient::LowerCase),
+            Self::PasswordLacks(Ingredient::Digit),
+            Self::PasswordLacks(Ingredient::Special),
+            Self::SoleOwner { organisations: vec!["Acme".to_owned()] },
         ]
     }
 }

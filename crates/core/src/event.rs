@@ -44,6 +44,7 @@ kinds! {
     CodeRefused = "code.refused",
     ProofRenewed = "proof.renewed",
     EnrolmentBegun = "enrolment.begun",
+    EnrolmentCancelled = "enrolment.cancelled",
     AuthenticatorAdded = "authenticator.added",
     AuthenticatorRemoved = "authenticator.removed",
     AuthenticatorRevealed = "authenticator.revealed",
@@ -56,6 +57,14 @@ kinds! {
     SignedIn = "session.signed_in",
     SignedOut = "session.signed_out",
     SessionRevoked = "session.revoked",
+    SessionStolen = "session.stolen",
+    SecondFactorReset = "second_factor.reset",
+    OrganisationCreated = "organisation.created",
+    OrganisationJoined = "organisation.joined",
+    OrganisationRulesChanged = "organisation.rules_changed",
+    ApiKeyAdded = "api_key.added",
+    ApiKeyChanged = "api_key.changed",
+    ApiKeyRevoked = "api_key.revoked",
 }
 
 /// One entry. `detail` is JSON and never holds a secret: facts such as `{"method":"totp"}`.

@@ -25,6 +25,17 @@ macro_rules! ids {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// With the dashes of RFC 9562 §4, as some wires write it.
+            pub fn hyphenated(&self) -> String {
+                hyphenated(&self.0)
+            }
+
+            /// As 24 hex digits: the seconds of its birth, then 64 of its random bits. Other systems' clients
+            /// expect ids of this shape; nothing is ever looked up by it alone.
+            pub fn as_object_id(&self) -> String {
+                object_id(&self.0)
+            }
         }
 
         /// For ids read back from storage; says nothing about whether the thing exists.
@@ -51,6 +62,8 @@ ids! {
     SessionId,
     TrustedDeviceId,
     EventId,
+    OrganisationId,
+    ApiKeyId,
     /// A message waiting in the outbox.
     OutboxId,
 }
@@ -65,9 +78,39 @@ fn uuid_v7(now: Timestamp, entropy: &dyn Entropy) -> String {
     HEXLOWER.encode(&id)
 }
 
+/// What is not 32 hex digits was never one of ours, and stays as it is.
+fn hyphenated(id: &str) -> String {
+    match (id.len(), id.is_ascii()) {
+        (32, true) => [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-"),
+        _ => id.to_owned(),
+    }
+}
+
+/// The id that somebody wrote with dashes, or without.
+pub fn without_hyphens(id: &str) -> String {
+    id.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn object_id(id: &str) -> String {
+    let millis = id.get(..12).and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0);
+    let random = id.get(16..32).unwrap_or("0000000000000000");
+    format!("{:08x}{random}", (millis / 1_000) as u32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_has_other_systems_shapes() {
+        let id = UserId::from("0192000000017000800000000000abcd".to_owned());
+        assert_eq!(id.hyphenated(), "01920000-0001-7000-8000-00000000abcd");
+        assert_eq!(without_hyphens(&id.hyphenated()), id.as_str());
+        let object = id.as_object_id();
+        assert_eq!((object.len(), &object[8..]), (24, "800000000000abcd"));
+        assert_eq!(u64::from_str_radix(&object[..8], 16).unwrap(), 0x0192_0000_0001 / 1_000);
+        assert_eq!(UserId::from("x".to_owned()).as_object_id().len(), 24);
+    }
 
     struct Zeros;
 

@@ -3,6 +3,7 @@
 //! Every rule that can grant or refuse something lives here as a pure function over values, one noun a
 //! file. The server crate reads the clock, throws the dice, loads and saves; it never decides.
 
+pub mod api_key;
 pub mod assurance;
 pub mod authenticator;
 pub mod backup_code;
@@ -15,6 +16,7 @@ pub mod lockout;
 pub mod message;
 pub mod method;
 pub mod one_time_code;
+pub mod organisation;
 pub mod password;
 pub mod policy;
 pub mod secret;

@@ -37,6 +37,14 @@ pub enum Message {
         minutes: u32,
         from: Visitor,
     },
+    /// A code that is followed instead of typed.
+    MagicLink {
+        #[serde(serialize_with = "reveal")]
+        url: Secret<String>,
+        purpose: CodePurpose,
+        minutes: u32,
+        from: Visitor,
+    },
     VerifyEmail {
         #[serde(serialize_with = "reveal")]
         url: Secret<String>,
@@ -90,6 +98,11 @@ pub enum Notice {
     },
     BackupCodesRenewed,
     TrustedDeviceAdded,
+    /// An administrator took every factor away.
+    SecondFactorReset,
+    ApiKeyAdded,
+    /// A refresh token came twice, so a copy exists; the session ended.
+    SessionStolen,
     PasswordChanged,
     /// The password was right, the second factor was not: somebody may know the password.
     SecondFactorFailed,

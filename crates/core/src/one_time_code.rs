@@ -12,6 +12,9 @@ use crate::{
 /// SEC-021. The consuming write checks it again.
 pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
 
+/// A link waits for a mail to arrive and a person to open it, and cannot be guessed meanwhile.
+pub const LINK_LIFETIME: Duration = Duration::from_secs(10 * MINUTE.as_secs());
+
 pub const DIGITS: usize = 6;
 
 /// Wrong answers after which a code is dead, even for the right one (SEC-023).
@@ -25,8 +28,19 @@ pub fn new(entropy: &dyn Entropy) -> Secret<String> {
     Secret::new(entropy::digits(entropy, DIGITS))
 }
 
-/// The digits of a code as typed, by the same rule as an authenticator app's.
+/// Length of a code that travels in a link, `[A-Za-z0-9]`: 190 bits.
+pub const LINK_LENGTH: usize = 32;
+
+/// A code to be followed instead of typed.
+pub fn new_for_link(entropy: &dyn Entropy) -> Secret<String> {
+    Secret::new(entropy::alphanumeric(entropy, LINK_LENGTH))
+}
+
+/// The digits of a code as typed, by the same rule as an authenticator app's; or what a link carried.
 pub fn well_formed(code: &str) -> Option<Secret<String>> {
+    if code.len() == LINK_LENGTH && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Some(Secret::from(code));
+    }
     totp::well_formed(code, DIGITS as u32).map(Secret::new)
 }
 

@@ -31,6 +31,28 @@ pub struct Rules {
     pub max: usize,
 }
 
+/// A kind of character. Some wires' clients and documents ask for each; nothing of ours does (SEC-095).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ingredient {
+    UpperCase,
+    LowerCase,
+    Digit,
+    Special,
+}
+
+/// The first of these that the password lacks.
+pub fn lacks(password: &str, ingredients: &[Ingredient]) -> Option<Ingredient> {
+    let holds = |ingredient: &Ingredient| {
+        password.chars().any(|c| match ingredient {
+            Ingredient::UpperCase => c.is_uppercase(),
+            Ingredient::LowerCase => c.is_lowercase(),
+            Ingredient::Digit => c.is_ascii_digit(),
+            Ingredient::Special => !c.is_alphanumeric() && !c.is_whitespace(),
+        })
+    };
+    ingredients.iter().find(|ingredient| !holds(ingredient)).copied()
+}
+
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {

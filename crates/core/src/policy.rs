@@ -4,7 +4,9 @@ use crate::{
     assurance::{FRESH, Proofs},
     authenticator::{self, Authenticator},
     denied::Denied,
-    method::Method,
+    method::{Method, Methods},
+    organisation::Rules,
+    session::Scope,
     time::Timestamp,
     user::User,
 };
@@ -22,6 +24,42 @@ pub enum EmailCodes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     pub email_codes: EmailCodes,
+    /// Whether the person needs a second factor.
+    pub required: bool,
+    /// What counts as one.
+    pub methods: Methods,
+}
+
+impl Policy {
+    /// What holds for one person: of everything their organisations ask, the strictest.
+    #[must_use]
+    pub fn under<'a>(mut self, rules: impl IntoIterator<Item = &'a Rules>, person_must: bool) -> Self {
+        self.required |= person_must;
+        for rules in rules {
+            self.required |= rules.second_factor_required;
+            self.methods = self.methods.and(rules.methods);
+        }
+        self
+    }
+
+    /// What a session of somebody with these confirmed methods is good for.
+    pub fn scope(self, enrolled: &[Method]) -> Scope {
+        let suffices = enrolled.iter().any(|method| self.methods.contains(*method));
+        if self.required && !suffices { Scope::Enrolment } else { Scope::Full }
+    }
+
+    /// Whether this method may be enrolled.
+    pub const fn may_enrol(self, method: Method) -> Result<(), Denied> {
+        if self.methods.contains(method) { Ok(()) } else { Err(Denied::MethodNotAllowed(method)) }
+    }
+
+    /// Whether somebody may be left with these methods by their own act.
+    pub fn may_keep_only(self, methods: &[Method]) -> Result<(), Denied> {
+        match self.scope(methods) {
+            Scope::Full => Ok(()),
+            Scope::Enrolment | Scope::Key => Err(Denied::SecondFactorRequired),
+        }
+    }
 }
 
 /// The methods a challenge offers, best first. Backup codes are always accepted and never advertised.
@@ -33,8 +71,16 @@ pub fn offered(policy: Policy, user: &User, authenticators: &[Authenticator]) ->
 }
 
 /// Whether a challenge may be answered with this method.
+///
+/// A method that the organisation does not count is still asked of whoever has no other: it stands between a
+/// stolen password and the account until they have enrolled one that counts.
 pub fn accepts(policy: Policy, user: &User, authenticators: &[Authenticator], method: Method) -> bool {
     let enrolled = |method| authenticator::is_enrolled(authenticators, method);
+    let counts = |method| policy.methods.contains(method);
+    let has_one_that_counts = authenticators.iter().any(|one| one.is_confirmed() && counts(one.method()));
+    if method != Method::BackupCode && has_one_that_counts && !counts(method) {
+        return false;
+    }
     match method {
         Method::Password => false,
         Method::Totp | Method::BackupCode => enrolled(method) || method == Method::BackupCode,
@@ -54,6 +100,9 @@ pub struct Standing<'a> {
     pub proofs: &'a Proofs,
     /// They typed their password into this very request, and it was right.
     pub password_now: bool,
+    /// An API key asks, which can prove nothing anew. It may add the first factor and no other: its wire's own
+    /// documents promise that much.
+    pub by_key: bool,
     /// When an authenticator was confirmed from within this very session, if one was.
     pub enrolled_here_at: Option<Timestamp>,
 }
@@ -66,7 +115,7 @@ pub fn may_change_factors(standing: Standing<'_>, now: Timestamp) -> Result<(), 
         standing.proofs.second_factor_is_fresh(now)
             || (standing.password_now && standing.enrolled_here_at.is_some_and(is_fresh))
     } else {
-        standing.password_now || standing.proofs.latest().is_some_and(is_fresh)
+        standing.by_key || standing.password_now || standing.proofs.latest().is_some_and(is_fresh)
     };
     if fresh { Ok(()) } else { Err(Denied::StaleSession) }
 }
@@ -90,9 +139,12 @@ mod tests {
             email: "ada@example.com".to_owned(),
             email_verified_at: None,
             name: String::new(),
+            family_name: None,
             image: None,
             password: None,
             password_by_mail,
+            second_factor_required: false,
+            preferred_method: None,
             security_version: 0,
             created_at: NOON,
             updated_at: NOON,
@@ -122,7 +174,7 @@ mod tests {
         let totp = [confirmed(Method::Totp)];
         let both = [confirmed(Method::Totp), confirmed(Method::EmailCode)];
         let mail = [confirmed(Method::EmailCode)];
-        let strict = Policy { email_codes: EmailCodes::Enrolled };
+        let strict = Policy { email_codes: EmailCodes::Enrolled, ..Policy::default() };
         let open = Policy::default();
         for (policy, by_mail, authenticators, expected) in [
             (open, false, &totp[..], &[Method::Totp, Method::EmailCode][..]),
@@ -143,8 +195,9 @@ mod tests {
         let both = password.clone().with(Method::Totp, NOON);
         let late = NOON + FRESH + SECOND;
         let may = |second_factor_is_on, proofs, password_now, enrolled_here_at, now| {
-            may_change_factors(Standing { second_factor_is_on, proofs, password_now, enrolled_here_at }, now)
-                .is_ok()
+            let standing =
+                Standing { second_factor_is_on, proofs, password_now, by_key: false, enrolled_here_at };
+            may_change_factors(standing, now).is_ok()
         };
         assert!(may(false, &password, true, None, late));
         assert!(may(false, &password, false, None, NOON));
@@ -155,5 +208,56 @@ mod tests {
         assert!(may(true, &password, true, Some(NOON), NOON + FRESH), "just enrolled from this session");
         assert!(!may(true, &password, false, Some(NOON), NOON));
         assert!(!may(true, &password, true, Some(NOON), late));
+    }
+
+    #[test]
+    fn a_key_adds_the_first_factor_and_no_other() {
+        let nothing = Proofs::default();
+        let key = |second_factor_is_on| Standing {
+            second_factor_is_on,
+            proofs: &nothing,
+            password_now: false,
+            by_key: true,
+            enrolled_here_at: None,
+        };
+        assert_eq!(may_change_factors(key(false), NOON), Ok(()));
+        assert_eq!(may_change_factors(key(true), NOON), Err(Denied::StaleSession));
+    }
+
+    #[test]
+    fn the_strictest_of_all_rules_holds() {
+        let only = |methods: &[Method]| Methods::of(methods);
+        let lax = Rules::default();
+        let strict = Rules { second_factor_required: true, methods: only(&[Method::Totp]) };
+        let other = Rules { second_factor_required: false, methods: only(&[Method::EmailCode]) };
+        assert_eq!(Policy::default().under([&lax], false), Policy::default());
+        assert!(Policy::default().under([&lax], true).required);
+        let both = Policy::default().under([&lax, &strict], false);
+        assert!(
+            both.required && both.methods.contains(Method::Totp) && !both.methods.contains(Method::EmailCode)
+        );
+        assert!(!Policy::default().under([&strict, &other], false).methods.contains(Method::Totp));
+    }
+
+    #[test]
+    fn who_must_have_a_second_factor_and_has_none_that_counts_may_only_enrol() {
+        let totp_only = Policy { required: true, methods: Methods::of(&[Method::Totp]), ..Policy::default() };
+        assert_eq!(totp_only.scope(&[]), Scope::Enrolment);
+        assert_eq!(totp_only.scope(&[Method::EmailCode]), Scope::Enrolment);
+        assert_eq!(totp_only.scope(&[Method::Totp]), Scope::Full);
+        assert_eq!(Policy::default().scope(&[]), Scope::Full);
+        assert_eq!(totp_only.may_keep_only(&[Method::EmailCode]), Err(Denied::SecondFactorRequired));
+        assert_eq!(totp_only.may_keep_only(&[Method::Totp]), Ok(()));
+        let refused = Err(Denied::MethodNotAllowed(Method::EmailCode));
+        assert_eq!(totp_only.may_enrol(Method::EmailCode), refused);
+    }
+
+    #[test]
+    fn a_factor_that_does_not_count_still_guards_the_door_until_there_is_one_that_does() {
+        let totp_only = Policy { methods: Methods::of(&[Method::Totp]), ..Policy::default() };
+        let (totp, mail) = (confirmed(Method::Totp), confirmed(Method::EmailCode));
+        assert_eq!(offered(totp_only, &user(false), std::slice::from_ref(&mail)), [Method::EmailCode]);
+        assert_eq!(offered(totp_only, &user(false), &[mail, totp]), [Method::Totp]);
+        assert!(accepts(totp_only, &user(false), &[confirmed(Method::Totp)], Method::BackupCode));
     }
 }

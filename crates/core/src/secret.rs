@@ -31,6 +31,12 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     }
 }
 
+impl Default for Secret<String> {
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 impl From<&str> for Secret<String> {
     fn from(value: &str) -> Self {
         Self::new(value.to_owned())

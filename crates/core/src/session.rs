@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     assurance::Proofs,
+    denied::Denied,
     ids::{SessionId, UserId},
     time::{DAY, HOUR, Timestamp},
 };
@@ -67,11 +68,58 @@ impl Visitor {
     }
 }
 
+/// What a session, or a key in its place, may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Full,
+    /// A second factor is required and not there yet: only enrolling one, and signing out.
+    Enrolment,
+    /// Not a session at all, but an API key that stands in for one.
+    Key,
+}
+
+/// What is about to be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Anything that a signed-in person may.
+    Everything,
+    /// Enrolling a second factor, and asking how that stands.
+    Enrolment,
+    /// A change of factors that proves itself: password and code come with the request.
+    ProvenChange,
+}
+
+impl Scope {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Enrolment => "enrolment",
+            Self::Key => "key",
+        }
+    }
+
+    /// Keys are never stored as sessions.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Full, Self::Enrolment].into_iter().find(|scope| scope.as_str() == name)
+    }
+
+    pub const fn reaches(self, reach: Reach) -> Result<(), Denied> {
+        match (self, reach) {
+            (Self::Full, _)
+            | (Self::Enrolment | Self::Key, Reach::Enrolment)
+            | (Self::Key, Reach::ProvenChange) => Ok(()),
+            (Self::Enrolment, Reach::Everything | Reach::ProvenChange) => Err(Denied::EnrolmentDue),
+            (Self::Key, Reach::Everything) => Err(Denied::KeyRefused),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub id: SessionId,
     pub user_id: UserId,
     pub proofs: Proofs,
+    pub scope: Scope,
     pub remember: bool,
     pub visitor: Visitor,
     pub created_at: Timestamp,
@@ -113,6 +161,7 @@ mod tests {
             id: SessionId::from("s".to_owned()),
             user_id: UserId::from("u".to_owned()),
             proofs: Proofs::of(Method::Password, NOON),
+            scope: Scope::Full,
             remember,
             visitor: Visitor::default(),
             created_at: NOON,
@@ -148,6 +197,25 @@ mod tests {
         let session = session(true);
         assert_eq!(session.renewal(session.expires_at), None);
         assert_eq!(session.renewal(session.expires_at + DAY), None);
+    }
+
+    #[test]
+    fn a_session_that_must_enrol_may_do_nothing_else_and_a_key_never_acts_as_its_owner() {
+        use Reach::{Enrolment, Everything, ProvenChange};
+        for (scope, reach, answer) in [
+            (Scope::Full, Everything, Ok(())),
+            (Scope::Full, Enrolment, Ok(())),
+            (Scope::Full, ProvenChange, Ok(())),
+            (Scope::Enrolment, Everything, Err(Denied::EnrolmentDue)),
+            (Scope::Enrolment, Enrolment, Ok(())),
+            (Scope::Enrolment, ProvenChange, Err(Denied::EnrolmentDue)),
+            (Scope::Key, Everything, Err(Denied::KeyRefused)),
+            (Scope::Key, Enrolment, Ok(())),
+            (Scope::Key, ProvenChange, Ok(())),
+        ] {
+            assert_eq!(scope.reaches(reach), answer, "{scope:?} {reach:?}");
+        }
+        assert_eq!(Scope::parse("key"), None);
     }
 
     fn visitor(user_agent: &str) -> Visitor {

@@ -1,6 +1,6 @@
 //! People: who has an account, and what an address or a name may look like.
 
-use crate::{ids::UserId, time::Timestamp};
+use crate::{ids::UserId, method::Method, time::Timestamp};
 
 /// Longest name kept, in characters; longest picture address, in bytes.
 pub const NAME_MAX: usize = 500;
@@ -14,15 +14,38 @@ pub struct User {
     pub email: String,
     pub email_verified_at: Option<Timestamp>,
     pub name: String,
+    /// The part of the name that some wires keep apart; the name ends with it.
+    pub family_name: Option<String>,
     pub image: Option<String>,
     /// The stored hash; `None` for people who sign in without a password.
     pub password: Option<String>,
     /// Whether that password was last set through a mailed link.
     pub password_by_mail: bool,
+    /// An administrator said that this person needs a second factor, whatever the organisation says.
+    pub second_factor_required: bool,
+    /// The second factor they like to be asked for first.
+    pub preferred_method: Option<Method>,
     /// Raised by every change of password or factors.
     pub security_version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl User {
+    /// Given and family name. Without a family name that fits, the first word is the given one.
+    pub fn names(&self) -> (&str, &str) {
+        let family = self.family_name.as_deref().filter(|family| !family.is_empty());
+        let given = family.and_then(|family| self.name.strip_suffix(family)).map(str::trim_end);
+        match (given, family) {
+            (Some(given), Some(family)) if !given.is_empty() => (given, family),
+            _ => self.name.split_once(' ').unwrap_or((&self.name, "")),
+        }
+    }
+}
+
+/// One name of two.
+pub fn full_name(given: &str, family: &str) -> String {
+    format!("{} {}", given.trim(), family.trim()).trim().to_owned()
 }
 
 impl std::fmt::Debug for User {
@@ -77,5 +100,36 @@ mod tests {
             assert_eq!(email(input).as_deref(), expected, "{input:?}");
         }
         assert_eq!(email(&format!("{}@example.com", "a".repeat(300))), None);
+    }
+
+    #[test]
+    fn names_come_apart_where_they_were_joined() {
+        let user = |name: &str, family: Option<&str>| User {
+            id: UserId::from("u".to_owned()),
+            email: String::new(),
+            email_verified_at: None,
+            name: name.to_owned(),
+            family_name: family.map(str::to_owned),
+            image: None,
+            password: None,
+            password_by_mail: false,
+            second_factor_required: false,
+            preferred_method: None,
+            security_version: 0,
+            created_at: Timestamp::from_seconds(0),
+            updated_at: Timestamp::from_seconds(0),
+        };
+        for (name, family, given_and_family) in [
+            ("Mary Ann Smith", Some("Smith"), ("Mary Ann", "Smith")),
+            ("Mary Ann Smith", None, ("Mary", "Ann Smith")),
+            ("Ada", None, ("Ada", "")),
+            ("Renamed Person", Some("Smith"), ("Renamed", "Person")),
+            ("Smith", Some("Smith"), ("Smith", "")),
+            ("", None, ("", "")),
+        ] {
+            assert_eq!(user(name, family).names(), given_and_family, "{name:?} {family:?}");
+        }
+        assert_eq!(full_name(" Mary Ann ", "Smith"), "Mary Ann Smith");
+        assert_eq!(full_name("Ada", ""), "Ada");
     }
 }

@@ -11,7 +11,7 @@ use countersign_core::{
     backup_code,
     challenge::{
         self, Asker, BackupCodes, Case, Challenge, Ends, Enrols, Offer, Pass, Refusal, SentCode, Spend,
-        State, Verdict,
+        State, Verdict, Wants,
     },
     denied::Denied,
     ids::{AuthenticatorId, ChallengeId, OneTimeCodeId, SessionId, UserId},
@@ -100,7 +100,8 @@ fn beginning() -> impl Strategy<Value = Town> {
         1 => Just(&[][..]),
     ];
     let email_codes = prop_oneof![Just(EmailCodes::Everyone), Just(EmailCodes::Enrolled)];
-    (enrolled, email_codes).prop_map(|(enrolled, email_codes)| Town::new(enrolled, Policy { email_codes }))
+    (enrolled, email_codes)
+        .prop_map(|(enrolled, email_codes)| Town::new(enrolled, Policy { email_codes, ..Policy::default() }))
 }
 
 /// Somebody who may offer codes, what they were sent, and what they have in truth shown so far.
@@ -189,9 +190,12 @@ impl Town {
             email: "ada@example.com".to_owned(),
             email_verified_at: None,
             name: String::new(),
+            family_name: None,
             image: None,
             password: None,
             password_by_mail: false,
+            second_factor_required: false,
+            preferred_method: None,
             security_version: 0,
             created_at: START,
             updated_at: START,
@@ -243,6 +247,7 @@ impl Town {
             id: SessionId::from(self.name()),
             user_id: self.user.id.clone(),
             proofs: proofs.clone(),
+            scope: session::Scope::Full,
             remember: true,
             visitor: Visitor::default(),
             created_at: self.now,
@@ -348,6 +353,7 @@ impl Town {
             backup_codes,
             budget: self.budgets.get(party.asker.lane().as_str()).copied().unwrap_or_default(),
             asker: party.asker.clone(),
+            wants: Wants::Either,
         };
         (case, offer)
     }

@@ -14,6 +14,7 @@ use std::{
 
 use countersign_core::{
     authenticator::Kind,
+    backup_code::Shape,
     denied::Denied,
     method::Method,
     secret::Secret,
@@ -30,9 +31,8 @@ use crate::{
     fault::Fault,
     operations::{
         Stop,
-        authenticators::{self, Begin},
-        challenge::{self, Answerer, Typed, Wishes},
-        emails::LinkShape,
+        challenge::{self, Answerer, Holder, Typed, Wishes},
+        enrol::{self, Begin},
         sessions,
         sign_in::{self, PasswordSignIn, SignUp, SignedInOrAsked},
     },
@@ -140,20 +140,14 @@ async fn ensure_person(ctx: &Ctx) -> Result<(), Fault> {
         name: "Demo".to_owned(),
         email: EMAIL.to_owned(),
         password: PASSWORD.into(),
-        image: None,
-        remember: false,
-        link: LinkShape { before: String::new(), after: String::new() },
+        ..SignUp::default()
     };
     match sign_in::sign_up(ctx, &visitor, new).await {
         Ok(_) | Err(Stop::Denied(Denied::EmailTaken)) => {}
         Err(stop) => return Err(unexpected("sign-up", stop)),
     }
-    let attempt = PasswordSignIn {
-        email: EMAIL.to_owned(),
-        password: PASSWORD.into(),
-        remember: false,
-        trusted_device: None,
-    };
+    let attempt =
+        PasswordSignIn { email: EMAIL.to_owned(), password: PASSWORD.into(), ..PasswordSignIn::default() };
     match sign_in::with_password(ctx, &visitor, attempt).await {
         Ok(SignedInOrAsked::Asked(_)) => Ok(()),
         Ok(SignedInOrAsked::SignedIn { session, .. }) => enrol(ctx, &visitor, session.token).await,
@@ -169,15 +163,14 @@ async fn ensure_person(ctx: &Ctx) -> Result<(), Fault> {
 async fn enrol(ctx: &Ctx, visitor: &Visitor, session: Secret<String>) -> Result<(), Fault> {
     let who =
         sessions::require(ctx, Some(session.expose())).await.map_err(|stop| unexpected("session", stop))?;
-    let begin = Begin { password: PASSWORD.into(), issuer: None };
-    authenticators::begin_totp(ctx, visitor, &who, begin)
-        .await
-        .map_err(|stop| unexpected("enrolment", stop))?;
+    let begin = Begin { password: Some(PASSWORD.into()), issuer: None, backup_codes: Some(Shape::Grouped) };
+    enrol::begin_totp(ctx, visitor, &who, begin).await.map_err(|stop| unexpected("enrolment", stop))?;
     // The clock may tick over between asking for the code and giving it; not twice in a row.
     for _ in 0..2 {
         let totp = authenticator_app(ctx).await?.ok_or_else(|| Fault::internal("nothing to confirm"))?;
         let code = code_at(&totp, totp::step_at(ctx.clock.now(), PERIOD) - 1);
-        let answerer = Answerer { session: Some(session.expose().clone()), challenge: None };
+        let answerer =
+            Answerer { session: Some(Holder::Token(session.expose().clone())), ..Answerer::default() };
         let typed = Typed { method: Method::Totp, code: Secret::new(code) };
         match challenge::answer(ctx, visitor, answerer, (typed, Wishes::default())).await {
             Ok(_) => return Ok(()),
@@ -349,13 +342,14 @@ mod tests {
             email: EMAIL.to_owned(),
             password: PASSWORD.into(),
             remember: true,
-            trusted_device: None,
+            ..PasswordSignIn::default()
         };
         let SignedInOrAsked::Asked(asked) = sign_in::with_password(ctx, &visitor, attempt).await.unwrap()
         else {
             panic!("no second factor was asked for");
         };
-        let answerer = Answerer { session: None, challenge: Some(asked.token.expose().clone()) };
+        let challenge = Some(asked.token.expose().clone());
+        let answerer = Answerer { challenge, ..Answerer::default() };
         let typed = Typed { method: Method::Totp, code: Secret::new(code) };
         challenge::answer(ctx, &visitor, answerer, (typed, Wishes::default())).await.unwrap();
     }

@@ -87,6 +87,7 @@ impl Reading {
                 deletion: self.parse(&setting::DELETION, deletion).unwrap_or(Deletion::Immediate),
                 policy: Policy {
                     email_codes: self.parse(&setting::EMAIL_CODES, email_codes).unwrap_or_default(),
+                    ..Policy::default()
                 },
             },
             better_auth: BetterAuth {

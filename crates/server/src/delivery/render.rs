@@ -73,6 +73,15 @@ fn fill(app: &str, letter: &Letter) -> Result<String, Fault> {
             browser: from.browser(),
             ip: address(from),
         }),
+        Message::MagicLink { url, purpose, minutes, from } => wording(&MagicLinkText {
+            app,
+            greeting,
+            url: url.expose(),
+            purpose: *purpose,
+            minutes: counted(*minutes, "minute"),
+            browser: from.browser(),
+            ip: address(from),
+        }),
         Message::VerifyEmail { url, hours } => {
             wording(&VerifyEmailText { app, greeting, url: url.expose(), hours: counted(*hours, "hour") })
         }
@@ -112,7 +121,8 @@ enum SecretPart<'a> {
 fn secret_of(message: &Message) -> Option<SecretPart<'_>> {
     match message {
         Message::OneTimeCode { code, .. } => Some(SecretPart::Code(code)),
-        Message::VerifyEmail { url, .. }
+        Message::MagicLink { url, .. }
+        | Message::VerifyEmail { url, .. }
         | Message::ChangeEmail { url, .. }
         | Message::ResetPassword { url, .. }
         | Message::DeleteAccount { url } => Some(SecretPart::Link(url)),
@@ -124,6 +134,8 @@ fn secret_of(message: &Message) -> Option<SecretPart<'_>> {
 fn action(message: &Message) -> &'static str {
     match message {
         Message::VerifyEmail { .. } | Message::ChangeEmail { .. } => "Confirm email address",
+        Message::MagicLink { purpose: CodePurpose::Enrol, .. } => "Use this mailbox",
+        Message::MagicLink { .. } => "Continue signing in",
         Message::ResetPassword { .. } => "Choose a new password",
         Message::DeleteAccount { .. } => "Delete my account",
         Message::OneTimeCode { .. } | Message::ChangeEmailNotice { .. } | Message::Notice { .. } => "",
@@ -171,6 +183,18 @@ struct CodeText<'a> {
     app: &'a str,
     greeting: String,
     code: &'a str,
+    purpose: CodePurpose,
+    minutes: String,
+    browser: String,
+    ip: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/magic_link.txt")]
+struct MagicLinkText<'a> {
+    app: &'a str,
+    greeting: String,
+    url: &'a str,
     purpose: CodePurpose,
     minutes: String,
     browser: String,
@@ -343,11 +367,17 @@ mod tests {
         assert!(sheet.text.expose().contains("an unknown app (IP address unknown)"));
     }
 
+    fn magic_link(url: Secret<String>, purpose: CodePurpose) -> Message {
+        Message::MagicLink { url, purpose, minutes: 10, from: Visitor::default() }
+    }
+
     #[test]
     fn link_mails_carry_the_link_on_its_own_line() {
         let url = || Secret::from(LINK);
         let new_email = "new@example.com".to_owned();
         for (message, subject) in [
+            (magic_link(url(), CodePurpose::SignIn), "Your Acme link"),
+            (magic_link(url(), CodePurpose::Enrol), "Your Acme link"),
             (Message::VerifyEmail { url: url(), hours: 1 }, "Confirm your email address for Acme"),
             (Message::ChangeEmail { url: url(), new_email }, "Confirm your new email address for Acme"),
             (Message::ResetPassword { url: url(), minutes: 10 }, "Reset your Acme password"),
@@ -373,6 +403,9 @@ mod tests {
             Notice::BackupCodeUsed { left: 7 },
             Notice::BackupCodesRenewed,
             Notice::TrustedDeviceAdded,
+            Notice::SecondFactorReset,
+            Notice::ApiKeyAdded,
+            Notice::SessionStolen,
             Notice::PasswordChanged,
             Notice::SecondFactorFailed,
             Notice::GuessesBlocked,

@@ -1,12 +1,14 @@
 //! The account itself: profile, password, and its end.
 
 use countersign_core::{
+    challenge::Wants,
     denied::Denied,
     event::Kind,
     message::Notice,
+    password::{Ingredient, lacks},
     policy::{self, Standing},
     secret::Secret,
-    session::Visitor,
+    session::{Reach, Visitor},
     user::{self, User},
 };
 use serde_json::json;
@@ -17,9 +19,10 @@ use crate::{
     fault::Fault,
     operations::{
         Act, Outcome, Whose,
+        challenge::{self, Typed},
         emails::{self, LinkShape, Mailer},
         passwords,
-        sessions::{self, Minted, NewSession, SignedIn},
+        sessions::{self, Handover, Minted, SignedIn},
         sign_in,
     },
     store::{Purpose, Tx},
@@ -27,23 +30,25 @@ use crate::{
 
 /// Links that act on the account die with the password they were asked for under: whoever changes it may be
 /// shutting somebody out (SEC-033, SEC-106). Verifying an address stays true whatever the password is.
-const VOID_WITH_PASSWORD: [Purpose; 3] =
-    [Purpose::ResetPassword, Purpose::ConfirmEmailChange, Purpose::DeleteAccount];
+const VOID_WITH_PASSWORD: [Purpose; 4] =
+    [Purpose::ResetPassword, Purpose::ConfirmEmailChange, Purpose::DeleteAccount, Purpose::EnrolEmail];
 
 /// A change of profile: what is `None` stays.
 #[derive(Debug, Default)]
 pub struct ProfileChange {
     pub name: Option<String>,
+    pub family_name: Option<String>,
     /// `Some(None)` takes the picture away.
     pub image: Option<Option<String>>,
 }
 
 pub async fn update(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, change: ProfileChange) -> Outcome<()> {
-    if change.name.is_none() && change.image.is_none() {
+    if change.name.is_none() && change.family_name.is_none() && change.image.is_none() {
         return Err(Denied::NothingToUpdate.into());
     }
     let mut user = who.user.clone();
     user.name = change.name.unwrap_or(user.name);
+    user.family_name = change.family_name.or(user.family_name);
     user.image = change.image.unwrap_or(user.image);
     sign_in::check_profile(&user.name, user.image.as_deref())?;
     let act = Act::begin(ctx, visitor);
@@ -55,10 +60,16 @@ pub async fn update(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, change: Profil
     .await
 }
 
+#[derive(Default)]
 pub struct PasswordChange {
     pub current: Secret<String>,
     pub new: Secret<String>,
     pub revoke_other_sessions: bool,
+    /// A code of the second factor, where the wire sends one along: then it must be right.
+    pub code: Option<Typed>,
+    /// Whether somebody with a second factor must send one along.
+    pub code_required: bool,
+    pub handover: Handover,
 }
 
 /// A changed password, with a fresh session if the others were to go.
@@ -80,37 +91,44 @@ pub async fn change_password(
     if who.user.password.is_none() {
         return Err(Denied::NoPassword.into());
     }
+    if change.code_required && change.code.is_none() && who.second_factor_is_on {
+        return Err(Denied::CodeRequired.into());
+    }
     passwords::check(ctx, visitor, &who.user, change.current).await?;
     let hash = passwords::hash(ctx, change.new).await?;
     let act = Act::begin(ctx, visitor);
-    let (seen, revoke) = (who.clone(), change.revoke_other_sessions);
+    let (seen, code, handover) = (who.clone(), change.code, change.handover);
+    let revoke = change.revoke_other_sessions;
     ctx.write(move |tx| {
-        let who = match sessions::still(&act, tx, &seen)? {
+        let mut who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
             Ok(who) => who,
             Err(denied) => return Ok(Err(denied)),
         };
+        if let Err(denied) = proven(&act, tx, &mut who, code.as_ref())? {
+            return Ok(Err(denied));
+        }
         let user = &who.user;
         tx.set_password(&user.id, &hash, false, act.now)?;
         tx.void_links(&user.id, &VOID_WITH_PASSWORD, act.now)?;
         tx.delete_trusted_devices(&user.id)?;
         act.record(tx, Kind::PasswordChanged, Whose::session(&user.id, &who.session.id), json!({}))?;
         act.notify(tx, user, Notice::PasswordChanged)?;
-        let session = if revoke {
-            tx.delete_sessions(&user.id, None)?;
-            Some(remint(&act, tx, &who)?)
-        } else {
-            None
-        };
+        let session = if revoke { sessions::start_over(&act, tx, &who, handover)?.0 } else { None };
         let user = tx.user(&user.id)?.ok_or_else(|| Fault::internal("a locked user vanished"))?;
         Ok(Ok(PasswordChanged { user, session }))
     })
     .await
 }
 
-/// The same sign-in under a new token (SEC-073).
-pub(crate) fn remint(act: &Act, tx: &mut Tx<'_>, who: &SignedIn) -> Result<Minted, Fault> {
-    let proofs = who.session.proofs.clone();
-    sessions::mint(act, tx, NewSession { user: &who.user.id, proofs, remember: who.session.remember })
+/// Judges the code that came along, if one did and there is a second factor to prove.
+fn proven(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &mut SignedIn,
+    code: Option<&Typed>,
+) -> Result<Result<(), Denied>, Fault> {
+    let Some(typed) = code.filter(|_| who.second_factor_is_on) else { return Ok(Ok(())) };
+    Ok(challenge::prove(act, tx, who, (typed, Wants::Proof))?.map(|pass| who.session.proofs = pass.proofs))
 }
 
 /// Mails a reset link if the address is somebody's. The answer is the same either way (SEC-115).
@@ -134,8 +152,16 @@ pub async fn request_password_reset(
 
 /// Sets a new password by mailed link. Ends every session, trusted device and open question of the user;
 /// the second factor stays and no session is made (SEC-078, SEC-103).
-pub async fn reset_password(ctx: &Ctx, visitor: &Visitor, token: &str, new: Secret<String>) -> Outcome<()> {
+pub async fn reset_password(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    token: &str,
+    (new, ingredients): (Secret<String>, &'static [Ingredient]),
+) -> Outcome<()> {
     passwords::fits(&new)?;
+    if let Some(missing) = lacks(new.expose(), ingredients) {
+        return Err(Denied::PasswordLacks(missing).into());
+    }
     if !emails::would_open(ctx, token, Purpose::ResetPassword).await? {
         return Err(Denied::LinkInvalid.into());
     }
@@ -162,8 +188,13 @@ pub async fn reset_password(ctx: &Ctx, visitor: &Visitor, token: &str, new: Secr
 }
 
 /// How somebody asks for their account to go.
+#[derive(Default)]
 pub struct Farewell {
     pub password: Option<Secret<String>>,
+    /// A code of the second factor, where the wire sends one along.
+    pub code: Option<Typed>,
+    /// Whether password and code, as far as the account has them, must come along.
+    pub all_required: bool,
     pub link: LinkShape,
 }
 
@@ -183,19 +214,31 @@ pub async fn delete(
     farewell: Farewell,
 ) -> Outcome<FarewellTaken> {
     let password_now = farewell.password.is_some();
+    if farewell.all_required && !password_now && who.user.password.is_some() {
+        return Err(Denied::PasswordRequired.into());
+    }
+    if farewell.all_required && farewell.code.is_none() && who.second_factor_is_on {
+        return Err(Denied::CodeRequired.into());
+    }
     if let Some(password) = farewell.password {
         passwords::check(ctx, visitor, &who.user, password).await?;
     }
     let act = Act::begin(ctx, visitor);
     let by_mail = ctx.config.accounts.deletion == Deletion::Mail;
     let mailer = Mailer::new(ctx, farewell.link);
-    let seen = who.clone();
+    let (seen, code) = (who.clone(), farewell.code);
     ctx.write(move |tx| {
-        let who = match sessions::still(&act, tx, &seen)? {
+        let mut who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
             Ok(who) => who,
             Err(denied) => return Ok(Err(denied)),
         };
+        if let Err(denied) = proven(&act, tx, &mut who, code.as_ref())? {
+            return Ok(Err(denied));
+        }
         if let Err(denied) = may_leave(&who, password_now, &act) {
+            return Ok(Err(denied));
+        }
+        if let Err(denied) = may_be_missed(tx, &who.user)? {
             return Ok(Err(denied));
         }
         if by_mail {
@@ -208,11 +251,18 @@ pub async fn delete(
     .await
 }
 
+/// An organisation with members keeps an owner.
+fn may_be_missed(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), Denied>, Fault> {
+    let organisations = tx.owned_alone(&user.id)?;
+    Ok(if organisations.is_empty() { Ok(()) } else { Err(Denied::SoleOwner { organisations }) })
+}
+
 fn may_leave(who: &SignedIn, password_now: bool, act: &Act) -> Result<(), Denied> {
     let standing = Standing {
         second_factor_is_on: who.second_factor_is_on,
         proofs: &who.session.proofs,
         password_now,
+        by_key: false,
         enrolled_here_at: None,
     };
     if who.second_factor_is_on {
@@ -232,6 +282,9 @@ pub async fn confirm_delete(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, token:
         let found = emails::find(&act, tx, token.expose(), &[Purpose::DeleteAccount])?;
         if !found.is_ok_and(|link| link.user_id == user.id) {
             return Ok(Err(Denied::LinkInvalid));
+        }
+        if let Err(denied) = may_be_missed(tx, &user)? {
+            return Ok(Err(denied));
         }
         if let Err(denied) = emails::spend(&act, tx, token.expose(), Purpose::DeleteAccount)? {
             return Ok(Err(denied));

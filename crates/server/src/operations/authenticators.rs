@@ -1,17 +1,19 @@
-//! Authenticators of a signed-in person: enrol, reveal, renew backup codes, switch the second factor off.
+//! Authenticators of a signed-in person: how they stand, reveal, renew backup codes, remove.
 
 use countersign_core::{
-    authenticator::{self, Authenticator, Kind as Bound},
-    backup_code,
+    authenticator::{Authenticator, Kind as Bound},
+    backup_code::{self, Shape},
+    challenge::Wants,
     denied::Denied,
     event::Kind,
-    ids::AuthenticatorId,
     message::Notice,
-    method::Method,
+    method::{Method, Methods},
     policy::{self, Standing},
     secret::Secret,
-    session::Visitor,
-    totp::{self, Parameters, Totp},
+    session::{Reach, Scope, Visitor},
+    time::Timestamp,
+    totp::{self, Totp},
+    user::User,
 };
 use serde_json::json;
 
@@ -19,77 +21,49 @@ use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose, accounts, challenge, passwords,
-        sessions::{self, Minted, SignedIn},
-        trusted_devices,
+        Act, Outcome, Whose,
+        challenge::{self, Typed},
+        passwords,
+        sessions::{self, Handover, Minted, SignedIn},
+        sign_in, trusted_devices,
     },
     store::Tx,
 };
 
-/// A TOTP enrolment that waits for its first code. Shown once.
-#[derive(Debug)]
-pub struct TotpEnrolment {
-    pub uri: Secret<String>,
-    pub backup_codes: Vec<Secret<String>>,
+/// What a change of factors comes with.
+#[derive(Clone, Default)]
+pub struct Authority {
+    pub password: Option<Secret<String>>,
+    /// A code of the second factor, where the wire sends one along.
+    pub code: Option<Typed>,
 }
 
-/// Begins a TOTP enrolment and the backup codes that come with it; an unfinished one before it is void.
-pub async fn begin_totp(
-    ctx: &Ctx,
-    visitor: &Visitor,
-    who: &SignedIn,
-    asked: Begin,
-) -> Outcome<TotpEnrolment> {
-    passwords::check(ctx, visitor, &who.user, asked.password).await?;
-    let act = Act::begin(ctx, visitor);
-    let issuer = asked.issuer.unwrap_or_else(|| ctx.config.app_name.clone());
-    let seen = who.clone();
-    ctx.write(move |tx| {
-        let (who, authenticators) = match may_change(&act, tx, &seen)? {
-            Ok(allowed) => allowed,
-            Err(denied) => return Ok(Err(denied)),
-        };
-        if authenticator::is_enrolled(&authenticators, Method::Totp) {
-            return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
-        }
-        let user = &who.user;
-        let seed = totp::new_seed(act.dice());
-        let parameters = Parameters::default();
-        let uri = totp::uri(&issuer, &user.email, seed.expose(), parameters);
-        tx.discard_enrolments(&user.id, Method::Totp)?;
-        tx.insert_authenticator(
-            &act.vault,
-            &Authenticator {
-                id: AuthenticatorId::new(act.now, act.dice()),
-                user_id: user.id.clone(),
-                kind: Bound::Totp(Totp { seed, parameters, last_step: None }),
-                created_at: act.now,
-                confirmed_at: None,
-            },
-        )?;
-        let backup_codes = new_backup_codes(&act, tx, &who, false)?;
-        let whose = Whose::session(&user.id, &who.session.id);
-        act.record(tx, Kind::EnrolmentBegun, whose, json!({ "method": Method::Totp }))?;
-        Ok(Ok(TotpEnrolment { uri, backup_codes }))
-    })
-    .await
+impl Authority {
+    pub fn password(password: Secret<String>) -> Self {
+        Self { password: Some(password), code: None }
+    }
+
+    /// A change that brings its own proof may be asked for by a key.
+    fn reach(&self) -> Reach {
+        if self.code.is_some() { Reach::ProvenChange } else { Reach::Everything }
+    }
 }
 
-pub struct Begin {
-    pub password: Secret<String>,
-    /// The name shown in the authenticator app; the application's if absent.
-    pub issuer: Option<String>,
+#[derive(Clone, Copy)]
+pub(crate) struct Asking {
+    pub reach: Reach,
+    pub password_now: bool,
 }
 
 /// Stores a fresh set: active at once, or waiting for the enrolment it belongs to.
-fn new_backup_codes(
+pub(crate) fn new_backup_codes(
     act: &Act,
     tx: &mut Tx<'_>,
     who: &SignedIn,
-    at_once: bool,
+    (shape, at_once): (Shape, bool),
 ) -> Result<Vec<Secret<String>>, Fault> {
     let user = &who.user.id;
-    let codes = backup_code::new_set(act.dice());
+    let codes = backup_code::new_set(act.dice(), shape);
     let digests: Vec<Vec<u8>> = codes
         .iter()
         .filter_map(|code| backup_code::normalise(code.expose()))
@@ -100,51 +74,74 @@ fn new_backup_codes(
 }
 
 /// The session as it stands, if it may change factors after its password was checked.
-fn may_change(
+pub(crate) fn may_change(
     act: &Act,
     tx: &mut Tx<'_>,
     seen: &SignedIn,
+    asking: Asking,
 ) -> Result<Result<(SignedIn, Vec<Authenticator>), Denied>, Fault> {
-    let who = match sessions::still(act, tx, seen)? {
+    let who = match sessions::still(act, tx, seen, asking.reach)? {
         Ok(who) => who,
         Err(denied) => return Ok(Err(denied)),
     };
     let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
+    let allowed = allowed(&who, &authenticators, asking.password_now, act);
+    Ok(allowed.map(|()| (who, authenticators)))
+}
+
+fn allowed(
+    who: &SignedIn,
+    authenticators: &[Authenticator],
+    password_now: bool,
+    act: &Act,
+) -> Result<(), Denied> {
     // An enrolment gives its session a new token at the very moment it is confirmed.
     let enrolled_here_at =
         authenticators.iter().filter_map(|one| one.confirmed_at).find(|at| *at == who.session.created_at);
     let standing = Standing {
         second_factor_is_on: who.second_factor_is_on,
         proofs: &who.session.proofs,
-        password_now: true,
+        password_now,
+        by_key: who.session.scope == Scope::Key,
         enrolled_here_at,
     };
-    Ok(policy::may_change_factors(standing, act.now).map(|()| (who, authenticators)))
+    policy::may_change_factors(standing, act.now)
 }
 
-/// Makes codes by mail a second factor, at once: the wire has no confirming step.
-pub async fn enable_email_code(
-    ctx: &Ctx,
-    visitor: &Visitor,
-    who: &SignedIn,
-    password: Secret<String>,
-) -> Outcome<Option<Minted>> {
-    passwords::check(ctx, visitor, &who.user, password).await?;
-    let act = Act::begin(ctx, visitor);
-    let seen = who.clone();
-    ctx.write(move |tx| {
-        let (who, authenticators) = match may_change(&act, tx, &seen)? {
-            Ok(allowed) => allowed,
-            Err(denied) => return Ok(Err(denied)),
-        };
-        if authenticator::is_enrolled(&authenticators, Method::EmailCode) {
-            return Ok(Ok(None));
+/// Checks the password, before any transaction. Who proves a change by code proves it by password as well,
+/// if there is one.
+async fn check_password(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, authority: &Authority) -> Outcome<()> {
+    match &authority.password {
+        Some(password) if authority.code.is_none() || who.user.password.is_some() => {
+            passwords::check(ctx, visitor, &who.user, password.clone()).await
         }
-        challenge::add_email_code(&act, tx, &who.user.id)?;
-        let added = (Method::EmailCode, who.second_factor_is_on);
-        challenge::factor_added(&act, tx, &who, added).map(Ok)
-    })
-    .await
+        None if authority.code.is_some() && who.user.password.is_some() => {
+            Err(Denied::PasswordRequired.into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// As `may_change`, with the code that came along judged first: it is the fresh proof that is asked for.
+fn may_change_with(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    seen: &SignedIn,
+    authority: &Authority,
+) -> Result<Result<(SignedIn, Vec<Authenticator>), Denied>, Fault> {
+    let mut who = match sessions::still(act, tx, seen, authority.reach())? {
+        Ok(who) => who,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    if let Some(typed) = &authority.code {
+        match challenge::prove(act, tx, &who, (typed, Wants::Proof))? {
+            Ok(pass) => who.session.proofs = pass.proofs,
+            Err(denied) => return Ok(Err(denied)),
+        }
+    }
+    let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
+    let allowed = allowed(&who, &authenticators, authority.password.is_some(), act);
+    Ok(allowed.map(|()| (who, authenticators)))
 }
 
 /// Shows the seed of the person's TOTP authenticator again.
@@ -163,7 +160,8 @@ pub async fn reveal_totp(
     let act = Act::begin(ctx, visitor);
     let (seen, issuer) = (who.clone(), ctx.config.app_name.clone());
     ctx.write(move |tx| {
-        let (who, authenticators) = match may_change(&act, tx, &seen)? {
+        let asking = Asking { reach: Reach::Everything, password_now: true };
+        let (who, authenticators) = match may_change(&act, tx, &seen, asking)? {
             Ok(allowed) => allowed,
             Err(denied) => return Ok(Err(denied)),
         };
@@ -178,7 +176,7 @@ pub async fn reveal_totp(
 }
 
 /// The TOTP authenticator that counts: the confirmed one, else the one waiting for its first code.
-fn totp_of(authenticators: &[Authenticator], now: countersign_core::time::Timestamp) -> Option<&Totp> {
+fn totp_of(authenticators: &[Authenticator], now: Timestamp) -> Option<&Totp> {
     let as_totp = |one: &&Authenticator| one.method() == Method::Totp;
     let confirmed = authenticators.iter().filter(as_totp).find(|one| one.is_confirmed());
     let waiting = || authenticators.iter().filter(as_totp).find(|one| one.awaits_proof(now));
@@ -193,22 +191,22 @@ pub async fn renew_backup_codes(
     ctx: &Ctx,
     visitor: &Visitor,
     who: &SignedIn,
-    password: Secret<String>,
+    (authority, shape): (Authority, Shape),
 ) -> Outcome<Vec<Secret<String>>> {
     let user = who.user.id.clone();
     let methods = ctx.store.read(move |tx| tx.methods_enrolled(&user)).await?;
     if !methods.contains(&Method::Totp) {
         return Err(Denied::NoSecondFactor.into());
     }
-    passwords::check(ctx, visitor, &who.user, password).await?;
+    check_password(ctx, visitor, who, &authority).await?;
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
     ctx.write(move |tx| {
-        let (who, _) = match may_change(&act, tx, &seen)? {
+        let (who, _) = match may_change_with(&act, tx, &seen, &authority)? {
             Ok(allowed) => allowed,
             Err(denied) => return Ok(Err(denied)),
         };
-        let codes = new_backup_codes(&act, tx, &who, true)?;
+        let codes = new_backup_codes(&act, tx, &who, (shape, true))?;
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::BackupCodesRenewed, whose, json!({}))?;
         act.notify(tx, &who.user, Notice::BackupCodesRenewed)?;
@@ -217,43 +215,146 @@ pub async fn renew_backup_codes(
     .await
 }
 
-pub struct Disable {
-    pub password: Secret<String>,
+#[derive(Default)]
+pub struct Removal {
+    pub authority: Authority,
+    /// One method, or every one there is.
+    pub method: Option<Method>,
     /// The asking browser's own trusted device, forgotten even if it belongs to nobody any more.
     pub trusted_device: Option<String>,
+    pub handover: Handover,
 }
 
-/// Removes every authenticator and backup code; the asking session gets a new token, the others end.
-pub async fn disable(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Disable) -> Outcome<Minted> {
-    passwords::check(ctx, visitor, &who.user, asked.password).await?;
+/// Removes authenticators, and with the last one the backup codes. The asking session gets a new token where
+/// the surface can hand it over, the others end.
+pub async fn remove(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Removal) -> Outcome<Option<Minted>> {
+    if asked.authority.code.is_some() && !who.second_factor_is_on {
+        return Err(Denied::NoSecondFactor.into());
+    }
+    check_password(ctx, visitor, who, &asked.authority).await?;
     let act = Act::begin(ctx, visitor);
-    let (seen, device) = (who.clone(), asked.trusted_device);
+    let seen = who.clone();
     ctx.write(move |tx| {
-        let (who, authenticators) = match may_change(&act, tx, &seen)? {
+        let (mut who, authenticators) = match may_change_with(&act, tx, &seen, &asked.authority)? {
             Ok(allowed) => allowed,
             Err(denied) => return Ok(Err(denied)),
         };
-        let user = &who.user;
-        tx.delete_authenticators(&user.id)?;
-        tx.delete_backup_codes(&user.id)?;
-        if let Some(value) = &device {
+        let user = who.user.clone();
+        let goes = |one: &&Authenticator| asked.method.is_none_or(|method| one.method() == method);
+        let confirmed = || authenticators.iter().filter(|one| one.is_confirmed());
+        let going: Vec<Method> = confirmed().filter(goes).map(Authenticator::method).collect();
+        let left: Vec<Method> = confirmed().filter(|one| !goes(one)).map(Authenticator::method).collect();
+        if let Some(method) = asked.method.filter(|_| going.is_empty()) {
+            return Ok(Err(Denied::NotEnrolled(method)));
+        }
+        let policy = act.policy_for(tx, &user)?;
+        if !going.is_empty()
+            && let Err(denied) = policy.may_keep_only(&left)
+        {
+            return Ok(Err(denied));
+        }
+        match asked.method {
+            Some(method) => tx.delete_authenticators_of(&user.id, method)?,
+            None => tx.delete_authenticators(&user.id)?,
+        };
+        if left.is_empty() {
+            tx.delete_backup_codes(&user.id)?;
+        }
+        if let Some(value) = &asked.trusted_device {
             trusted_devices::forget(&act, tx, &user.id, value)?;
         }
         tx.delete_trusted_devices(&user.id)?;
         tx.forgive_guesses(&user.id)?;
         tx.raise_security_version(&user.id, act.now)?;
-        let ended = tx.delete_sessions(&user.id, None)?;
+        let was_on = std::mem::replace(&mut who.second_factor_is_on, !left.is_empty());
+        let (minted, ended) = sessions::start_over(&act, tx, &who, asked.handover)?;
         let whose = Whose::session(&user.id, &who.session.id);
-        if !who.second_factor_is_on {
+        if !was_on {
             // There was nothing to switch off, but sessions did end.
             act.record(tx, Kind::SessionRevoked, whose, json!({ "count": ended }))?;
         }
-        for one in authenticators.iter().filter(|one| one.is_confirmed()) {
-            let method = one.method();
+        for method in going {
             act.record(tx, Kind::AuthenticatorRemoved, whose, json!({ "method": method }))?;
-            act.notify(tx, user, Notice::AuthenticatorRemoved { method })?;
+            act.notify(tx, &user, Notice::AuthenticatorRemoved { method })?;
         }
-        accounts::remint(&act, tx, &who).map(Ok)
+        Ok(Ok(minted))
     })
     .await
+}
+
+/// Which second factor the person likes to be asked for first.
+pub async fn prefer(ctx: &Ctx, who: &SignedIn, method: Method) -> Outcome<()> {
+    let user = who.user.id.clone();
+    ctx.write(move |tx| {
+        if !tx.methods_enrolled(&user)?.contains(&method) {
+            return Ok(Err(Denied::NotEnrolled(method)));
+        }
+        tx.set_preferred_method(&user, method).map(Ok)
+    })
+    .await
+}
+
+/// How somebody stands with second factors: what a settings page or a chooser asks.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    pub user: User,
+    /// Confirmed ones, oldest first, and since when.
+    pub enrolled: Vec<(Method, Timestamp)>,
+    pub backup_codes_left: u32,
+    /// The person must have one: their organisation says so, or an administrator said it of them.
+    pub required: bool,
+    /// The organisation says so.
+    pub enforced: bool,
+    /// What counts as one.
+    pub allowed: Methods,
+}
+
+impl Overview {
+    pub fn is_on(&self) -> bool {
+        !self.enrolled.is_empty()
+    }
+
+    pub fn has(&self, method: Method) -> bool {
+        self.enrolled.iter().any(|(other, _)| *other == method)
+    }
+
+    /// The preferred method, or the only sensible guess.
+    pub fn primary(&self) -> Option<Method> {
+        let preferred = self.user.preferred_method.filter(|method| self.has(*method));
+        preferred.or_else(|| self.enrolled.first().map(|(method, _)| *method))
+    }
+}
+
+pub async fn overview(ctx: &Ctx, who: &SignedIn) -> Outcome<Overview> {
+    let (user, act) = (who.user.clone(), Act::begin(ctx, &Visitor::default()));
+    Ok(ctx.store.read(move |tx| look(&act, tx, user.clone())).await?)
+}
+
+/// The same for somebody who has shown a first factor and stands before an open challenge.
+pub async fn overview_at_the_door(ctx: &Ctx, challenge: &str) -> Outcome<Overview> {
+    let act = Act::begin(ctx, &Visitor::default());
+    let digest = sign_in::challenge_digest(&ctx.vault, challenge);
+    let found = ctx.store.read(move |tx| {
+        let Some(challenge) = tx.challenge(&digest)? else { return Ok(None) };
+        match tx.user(&challenge.user_id)? {
+            Some(user) if challenge.is_open(&user, act.now) => look(&act, tx, user).map(Some),
+            _ => Ok(None),
+        }
+    });
+    Ok(found.await?.ok_or(Denied::ChallengeGone)?)
+}
+
+fn look(act: &Act, tx: &mut Tx<'_>, user: User) -> Result<Overview, Fault> {
+    let authenticators = tx.authenticators(&act.vault, &user.id)?;
+    let memberships = tx.memberships(&user.id)?;
+    let policy = act.policy_for(tx, &user)?;
+    let confirmed = |one: &Authenticator| one.confirmed_at.map(|at| (one.method(), at));
+    Ok(Overview {
+        enrolled: authenticators.iter().filter_map(confirmed).collect(),
+        backup_codes_left: tx.backup_codes(&user.id, None)?.left,
+        required: policy.required,
+        enforced: memberships.iter().any(|one| one.organisation.rules.second_factor_required),
+        allowed: policy.methods,
+        user,
+    })
 }

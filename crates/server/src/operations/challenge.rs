@@ -1,19 +1,19 @@
 //! Answering: a proof is offered, the core judges it, and what it buys is created where it is spent.
 
 use countersign_core::{
-    authenticator::{self, Authenticator},
-    backup_code,
-    challenge::{Asker, Case, Ends, Enrols, Offer, Pass, Refusal, Spend, Verdict},
+    authenticator, backup_code,
+    challenge::{Asker, Case, Ends, Enrols, Offer, Pass, Refusal, Spend, Verdict, Wants},
     denied::Denied,
     event::Kind,
-    ids::{AuthenticatorId, OneTimeCodeId, UserId},
+    ids::{OneTimeCodeId, UserId},
     lockout::Budget,
     message::{CodePurpose, Message, Notice},
     method::Method,
     one_time_code, policy,
     secret::Secret,
-    session::Visitor,
+    session::{Reach, Visitor},
     time::DAY,
+    totp,
     user::User,
 };
 use serde_json::json;
@@ -22,8 +22,10 @@ use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose, accounts,
-        sessions::{self, Minted, NewSession, SignedIn},
+        Act, Outcome, Whose,
+        emails::LinkShape,
+        enrol,
+        sessions::{self, Handover, Minted, NewSession, SignedIn},
         sign_in, trusted_devices,
     },
     store::{NewCode, Tx},
@@ -33,8 +35,17 @@ use crate::{
 /// No `Debug`: the tokens are secrets.
 #[derive(Clone, Default)]
 pub struct Answerer {
-    pub session: Option<String>,
+    pub session: Option<Holder>,
     pub challenge: Option<String>,
+    pub handover: Handover,
+}
+
+/// How a session shows itself.
+#[derive(Clone)]
+pub enum Holder {
+    Token(String),
+    /// Found a moment ago by other means; it is looked up again.
+    Seen(Box<SignedIn>),
 }
 
 /// A proof as it was typed.
@@ -42,6 +53,19 @@ pub struct Answerer {
 pub struct Typed {
     pub method: Method,
     pub code: Secret<String>,
+}
+
+impl Typed {
+    /// Where one field takes both kinds: six or eight digits come from an authenticator app, anything else
+    /// from the printed sheet.
+    pub fn from_either(code: Secret<String>) -> Self {
+        let is_totp = [6, 8].iter().any(|digits| totp::well_formed(code.expose(), *digits).is_some());
+        let is_backup = backup_code::normalise(code.expose()).is_some();
+        // Eight digits may be either; the sheets of some systems hold such codes, no app of ours shows them.
+        let eight = totp::well_formed(code.expose(), 8).is_some();
+        let method = if is_totp && !(eight && is_backup) { Method::Totp } else { Method::BackupCode };
+        Self { method, code }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,37 +100,60 @@ pub async fn answer(
         let Some(asker) = find_asker(&act, tx, &answerer)? else {
             return Ok(Err(Denied::ChallengeGone));
         };
-        let Some((case, offer)) = load(&act, tx, asker, &typed)? else {
+        let Some((case, offer)) = load(&act, tx, asker, (&typed, Wants::Either))? else {
             return Ok(Err(Denied::ChallengeGone));
         };
-        match case.judge(&offer, act.now) {
-            Verdict::Refused(refusal) => save_refusal(&act, tx, &case, refusal).map(Err),
-            Verdict::Passed(pass) => {
-                if !spend(&act, tx, &case.user.id, &pass.spend)? {
-                    // Somebody else spent it between our reading and now.
-                    return Ok(Err(Denied::WrongCode(pass.method)));
-                }
-                settle(&act, tx, &case, &pass)?;
-                match case.asker {
-                    Asker::Door(_) => enter(&act, tx, case, (pass, wishes)),
-                    Asker::Inside(_) => prove_inside(&act, tx, case, pass),
-                }
-            }
+        let pass = match judge(&act, tx, &case, &offer)? {
+            Ok(pass) => pass,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        match case.asker {
+            Asker::Door(_) => enter(&act, tx, case, (pass, wishes, answerer.handover)),
+            Asker::Inside(_) => prove_inside(&act, tx, case, (pass, answerer.handover)),
         }
     })
     .await
 }
 
+/// Judges a proof that comes with another request of somebody signed in, in that request's transaction.
+pub(crate) fn prove(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &SignedIn,
+    offered: (&Typed, Wants),
+) -> Result<Result<Pass, Denied>, Fault> {
+    let Some((case, offer)) = load(act, tx, Asker::Inside(who.session.clone()), offered)? else {
+        return Ok(Err(Denied::NotSignedIn));
+    };
+    judge(act, tx, &case, &offer)
+}
+
+/// Asks the core, saves a refusal, and spends what a pass uses up.
+fn judge(act: &Act, tx: &mut Tx<'_>, case: &Case, offer: &Offer) -> Result<Result<Pass, Denied>, Fault> {
+    match case.judge(offer, act.now) {
+        Verdict::Refused(refusal) => save_refusal(act, tx, case, refusal).map(Err),
+        Verdict::Passed(pass) => {
+            if !spend(act, tx, &case.user.id, &pass.spend)? {
+                // Somebody else spent it between our reading and now.
+                return Ok(Err(Denied::WrongCode(pass.method)));
+            }
+            settle(act, tx, case, &pass)?;
+            Ok(Ok(pass))
+        }
+    }
+}
+
 /// The asker, with everything that follows about this user serialised from here on.
 fn find_asker(act: &Act, tx: &mut Tx<'_>, answerer: &Answerer) -> Result<Option<Asker>, Fault> {
-    if let Some(token) = &answerer.session {
-        let digest = sessions::digest(&act.vault, token);
-        if let Some(who) = tx.signed_in(&digest)? {
-            tx.lock_user(&who.user.id)?;
-            let again = tx.signed_in(&digest)?.filter(|who| who.session.is_live(act.now));
-            if let Some(who) = again {
-                return Ok(Some(Asker::Inside(who.session)));
-            }
+    let seen = match &answerer.session {
+        Some(Holder::Token(token)) => tx.signed_in(&sessions::digest(&act.vault, Handover::Token, token))?,
+        Some(Holder::Seen(who)) => Some(SignedIn::clone(who)),
+        None => None,
+    };
+    if let Some(seen) = seen {
+        tx.lock_user(&seen.user.id)?;
+        if let Some(who) = sessions::again(act, tx, &seen)? {
+            return Ok(Some(Asker::Inside(who.session)));
         }
     }
     let Some(token) = &answerer.challenge else {
@@ -135,7 +182,13 @@ fn binding_of(asker: &Asker) -> &str {
 }
 
 /// Gathers what the judge looks at, and digests what is looked up by digest.
-fn load(act: &Act, tx: &mut Tx<'_>, asker: Asker, typed: &Typed) -> Result<Option<(Case, Offer)>, Fault> {
+fn load(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    asker: Asker,
+    offered: (&Typed, Wants),
+) -> Result<Option<(Case, Offer)>, Fault> {
+    let (typed, wants) = offered;
     let Some(user) = tx.user(user_of(&asker))? else {
         return Ok(None);
     };
@@ -149,7 +202,8 @@ fn load(act: &Act, tx: &mut Tx<'_>, asker: Asker, typed: &Typed) -> Result<Optio
         _ => Default::default(),
     };
     let case = Case {
-        policy: act.policy,
+        policy: act.policy_for(tx, &user)?,
+        wants,
         authenticators: tx.authenticators(&act.vault, &user.id)?,
         budget: tx.budget(&user.id, asker.lane())?,
         sent_code,
@@ -247,9 +301,9 @@ fn enter(
     act: &Act,
     tx: &mut Tx<'_>,
     case: Case,
-    passed: (Pass, Wishes),
+    passed: (Pass, Wishes, Handover),
 ) -> Result<Result<Answered, Denied>, Fault> {
-    let (pass, wishes) = passed;
+    let (pass, wishes, handover) = passed;
     let Asker::Door(challenge) = case.asker else {
         return Err(Fault::internal("only a challenge opens the door"));
     };
@@ -262,7 +316,7 @@ fn enter(
         act.record(tx, Kind::ChallengePassed, Whose::user(&user.id), detail)?;
         return Ok(Ok(Answered::ProvenOnly { user }));
     }
-    let new = NewSession { user: &user.id, proofs: pass.proofs, remember: challenge.remember };
+    let new = NewSession { user: &user, proofs: pass.proofs, remember: challenge.remember, handover };
     let session = sessions::mint(act, tx, new)?;
     let whose = Whose::session(&user.id, &session.session.id);
     act.record(tx, Kind::ChallengePassed, whose, detail)?;
@@ -276,11 +330,15 @@ fn prove_inside(
     act: &Act,
     tx: &mut Tx<'_>,
     case: Case,
-    pass: Pass,
+    passed: (Pass, Handover),
 ) -> Result<Result<Answered, Denied>, Fault> {
+    let (pass, handover) = passed;
     let Asker::Inside(mut session) = case.asker else {
         return Err(Fault::internal("only a session proves itself again"));
     };
+    if let Err(denied) = session.scope.reaches(Reach::Enrolment) {
+        return Ok(Err(denied));
+    }
     let rises = pass.proofs.aal() > session.proofs.aal();
     session.proofs = pass.proofs.clone();
     let was_on = authenticator::second_factor_is_on(&case.authenticators);
@@ -288,80 +346,34 @@ fn prove_inside(
     if pass.enrols == Enrols::Nothing {
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::ProofRenewed, whose, json!({ "method": pass.method }))?;
-        let rotated = if rises {
+        let rotated = if rises && handover != Handover::Nothing {
             // Whoever copied the token while it was worth one factor must not hold one worth two (SEC-073).
             tx.delete_session(&who.user.id, &who.session.id)?;
-            Some(accounts::remint(act, tx, &who)?)
+            Some(sessions::remint(act, tx, &who, handover)?)
         } else {
             tx.set_proofs(&who.session.id, &who.session.proofs)?;
             None
         };
         return Ok(Ok(Answered::Proven { who, rotated }));
     }
-    match &pass.enrols {
-        Enrols::Confirm(id) => confirm(act, tx, id)?,
-        Enrols::EmailCode | Enrols::Nothing => add_email_code(act, tx, &who.user.id)?,
-    }
-    who.second_factor_is_on = true;
-    let rotated = factor_added(act, tx, &who, (pass.method, was_on))?;
+    let added = (&pass.enrols, pass.method, handover);
+    let rotated = enrol::complete(act, tx, &mut who, added)?;
     Ok(Ok(Answered::Proven { who, rotated }))
 }
 
-fn confirm(act: &Act, tx: &mut Tx<'_>, id: &AuthenticatorId) -> Result<(), Fault> {
-    if tx.confirm_authenticator(id, act.now)? {
-        Ok(())
-    } else {
-        Err(Fault::internal("an enrolment was confirmed twice"))
-    }
-}
-
-pub(crate) fn add_email_code(act: &Act, tx: &mut Tx<'_>, user: &UserId) -> Result<(), Fault> {
-    let one = Authenticator {
-        id: AuthenticatorId::new(act.now, act.dice()),
-        user_id: user.clone(),
-        kind: authenticator::Kind::EmailCode,
-        created_at: act.now,
-        confirmed_at: Some(act.now),
-    };
-    tx.insert_authenticator(&act.vault, &one)
-}
-
-/// After a factor was added: sessions that never showed it end, trusted devices go, open challenges die, the
-/// user hears of it. The first factor gives the asking session a new token; a further one leaves it be.
-pub(crate) fn factor_added(
-    act: &Act,
-    tx: &mut Tx<'_>,
-    who: &SignedIn,
-    added: (Method, bool),
-) -> Result<Option<Minted>, Fault> {
-    let (method, was_on) = added;
-    let user = &who.user;
-    if method == Method::Totp {
-        tx.activate_backup_codes(&user.id, act.now)?;
-    }
-    tx.raise_security_version(&user.id, act.now)?;
-    // Binding anew is the way back from the hard stop (63B §3.2.2).
-    tx.forgive_guesses(&user.id)?;
-    tx.delete_trusted_devices(&user.id)?;
-    act.record(
-        tx,
-        Kind::AuthenticatorAdded,
-        Whose::session(&user.id, &who.session.id),
-        json!({ "method": method }),
-    )?;
-    act.notify(tx, user, Notice::AuthenticatorAdded { method })?;
-    if was_on {
-        tx.delete_sessions(&user.id, Some(&who.session.id))?;
-        tx.set_proofs(&who.session.id, &who.session.proofs)?;
-        return Ok(None);
-    }
-    tx.delete_sessions(&user.id, None)?;
-    accounts::remint(act, tx, who).map(Some)
+/// How a code reaches the mailbox.
+#[derive(Clone, Debug)]
+pub enum Carrier {
+    /// Six digits to type.
+    Digits,
+    /// A link to follow.
+    Link(LinkShape),
 }
 
 /// Sends a code to the user's address, for this challenge or session and nothing else (SEC-025).
-pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer) -> Outcome<()> {
+pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier: Carrier) -> Outcome<()> {
     let act = Act::begin(ctx, visitor);
+    let public_url = ctx.config.public_url.clone();
     ctx.write(move |tx| {
         let Some(asker) = find_asker(&act, tx, &answerer)? else {
             return Ok(Err(Denied::ChallengeGone));
@@ -380,7 +392,8 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer) -> Outc
             Asker::Inside(_) if authenticator::second_factor_is_on(&authenticators) => CodePurpose::StepUp,
             Asker::Inside(_) => CodePurpose::Enrol,
         };
-        let accepted = policy::accepts(act.policy, &user, &authenticators, Method::EmailCode);
+        let policy = act.policy_for(tx, &user)?;
+        let accepted = policy::accepts(policy, &user, &authenticators, Method::EmailCode);
         if purpose != CodePurpose::Enrol && !accepted {
             return Ok(Err(Denied::NotEnrolled(Method::EmailCode)));
         }
@@ -389,18 +402,27 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer) -> Outc
             return Ok(Err(Denied::TooSoon { wait }));
         }
         let binding = binding_of(&asker);
-        let code = one_time_code::new(act.dice());
+        let (code, lifetime) = match &carrier {
+            Carrier::Digits => (one_time_code::new(act.dice()), one_time_code::LIFETIME),
+            Carrier::Link(_) => (one_time_code::new_for_link(act.dice()), one_time_code::LINK_LIFETIME),
+        };
         let new = NewCode {
             id: OneTimeCodeId::new(act.now, act.dice()),
             user: &user.id,
             binding,
             digest: sent_digest(&act, binding, code.expose()),
             sent_at: act.now,
-            expires_at: act.now + one_time_code::LIFETIME,
+            expires_at: act.now + lifetime,
         };
         tx.insert_code(&new)?;
-        let minutes = (one_time_code::LIFETIME.as_secs() / 60) as u32;
-        let message = Message::OneTimeCode { code, purpose, minutes, from: act.visitor.clone() };
+        let (minutes, from) = ((lifetime.as_secs() / 60) as u32, act.visitor.clone());
+        let message = match &carrier {
+            Carrier::Digits => Message::OneTimeCode { code, purpose, minutes, from },
+            Carrier::Link(shape) => {
+                let url = shape.around(&public_url, &code);
+                Message::MagicLink { url, purpose, minutes, from }
+            }
+        };
         act.write_letter(tx, &user, user.email.clone(), message, new.expires_at)?;
         act.record(tx, Kind::CodeSent, Whose::user(&user.id), json!({ "channel": "email" }))?;
         Ok(Ok(()))

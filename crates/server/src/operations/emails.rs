@@ -6,12 +6,12 @@ use countersign_core::{
     denied::Denied,
     entropy,
     event::Kind,
-    ids::{LinkId, UserId},
-    message::Message,
+    ids::{LinkId, SessionId, UserId},
+    message::{CodePurpose, Message},
     one_time_code,
     policy::{self, Standing},
     secret::Secret,
-    session::Visitor,
+    session::{Reach, Visitor},
     time::{DAY, HOUR},
     user::{self, User},
 };
@@ -37,9 +37,19 @@ const LIFETIME: Duration = HOUR;
 /// never from a request (SEC-027).
 #[derive(Clone, Debug, Default)]
 pub struct LinkShape {
+    /// Where the surface's own pages live, if not at the public URL.
+    pub at: Option<Url>,
     /// Path and query up to the token, such as `/api/auth/verify-email?token=`.
     pub before: String,
     pub after: String,
+}
+
+impl LinkShape {
+    /// The whole link.
+    pub(crate) fn around(&self, public_url: &Url, token: &Secret<String>) -> Secret<String> {
+        let base = self.at.as_ref().unwrap_or(public_url).as_str().trim_end_matches('/');
+        Secret::new(format!("{base}{}{}{}", self.before, token.expose(), self.after))
+    }
 }
 
 /// Writes links into mails.
@@ -55,6 +65,8 @@ struct Errand<'a> {
     /// Where it goes: the user's own address, or one that is to become theirs.
     to: &'a str,
     purpose: Purpose,
+    /// The session the link dies with, if it does.
+    session: Option<&'a SessionId>,
 }
 
 impl Mailer {
@@ -70,13 +82,19 @@ impl Mailer {
         user: &User,
         purpose: Purpose,
     ) -> Result<(), Fault> {
-        self.run(act, tx, Errand { user, to: &user.email, purpose })
+        self.run(act, tx, Errand { user, to: &user.email, purpose, session: None })
+    }
+
+    /// Mails a link that acts for the session which asked for it.
+    pub(crate) fn send_for_session(&self, act: &Act, tx: &mut Tx<'_>, who: &SignedIn) -> Result<(), Fault> {
+        let (user, session) = (&who.user, Some(&who.session.id));
+        self.run(act, tx, Errand { user, to: &user.email, purpose: Purpose::EnrolEmail, session })
     }
 
     /// Sends nothing once the limits are reached (SEC-031), and does not tell: the answer must not depend
     /// on whether a mail went out.
     fn run(&self, act: &Act, tx: &mut Tx<'_>, errand: Errand<'_>) -> Result<(), Fault> {
-        let Errand { user, to, purpose } = errand;
+        let Errand { user, to, purpose, session } = errand;
         let earlier = tx.links_sent(&user.id, purpose, act.now - DAY)?;
         if one_time_code::may_send(&earlier, act.now).is_err() {
             return Ok(());
@@ -87,17 +105,12 @@ impl Mailer {
             purpose,
             user_id: user.id.clone(),
             email: to.to_owned(),
-            expires_at: act.now + LIFETIME,
+            session_id: session.cloned(),
+            expires_at: act.now + lifetime_of(purpose),
             used_at: None,
         };
         tx.insert_link(&link, &digest(act, token.expose()), act.now)?;
-        let url = Secret::new(format!(
-            "{}{}{}{}",
-            self.public_url.as_str().trim_end_matches('/'),
-            self.shape.before,
-            token.expose(),
-            self.shape.after
-        ));
+        let url = self.shape.around(&self.public_url, &token);
         let (message, kind) = match purpose {
             Purpose::VerifyEmail => (Message::VerifyEmail { url, hours: 1 }, Kind::EmailVerificationSent),
             Purpose::ConfirmEmailChange => {
@@ -107,9 +120,24 @@ impl Mailer {
                 (Message::ResetPassword { url, minutes: 60 }, Kind::PasswordResetRequested)
             }
             Purpose::DeleteAccount => (Message::DeleteAccount { url }, Kind::UserDeletionRequested),
+            Purpose::EnrolEmail => {
+                let minutes = (lifetime_of(purpose).as_secs() / 60) as u32;
+                let from = act.visitor.clone();
+                (Message::MagicLink { url, purpose: CodePurpose::Enrol, minutes, from }, Kind::CodeSent)
+            }
         };
         act.write_letter(tx, user, to.to_owned(), message, link.expires_at)?;
         act.record(tx, kind, Whose::user(&user.id), json!({}))
+    }
+}
+
+fn lifetime_of(purpose: Purpose) -> Duration {
+    match purpose {
+        Purpose::EnrolEmail => one_time_code::LINK_LIFETIME,
+        Purpose::VerifyEmail
+        | Purpose::ConfirmEmailChange
+        | Purpose::ResetPassword
+        | Purpose::DeleteAccount => LIFETIME,
     }
 }
 
@@ -241,7 +269,7 @@ pub async fn request_change(
     let mailer = Mailer::new(ctx, wish.link);
     let seen = who.clone();
     ctx.write(move |tx| {
-        let who = match sessions::still(&act, tx, &seen)? {
+        let who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
             Ok(who) => who,
             Err(denied) => return Ok(Err(denied)),
         };
@@ -249,7 +277,8 @@ pub async fn request_change(
             return Ok(Err(denied));
         }
         if tx.user_by_email(&new_email)?.is_none() {
-            let errand = Errand { user: &who.user, to: &new_email, purpose: Purpose::ConfirmEmailChange };
+            let (user, purpose) = (&who.user, Purpose::ConfirmEmailChange);
+            let errand = Errand { user, to: &new_email, purpose, session: None };
             mailer.run(&act, tx, errand)?;
             // The old address hears of it while there is still time to stop it (SEC-033).
             act.write_to(tx, &who.user, Message::ChangeEmailNotice { new_email: new_email.clone() })?;
@@ -269,9 +298,35 @@ fn may_change_email(who: &SignedIn, act: &Act) -> Result<(), Denied> {
         second_factor_is_on: true,
         proofs: &who.session.proofs,
         password_now: false,
+        by_key: false,
         enrolled_here_at: None,
     };
     policy::may_change_factors(standing, act.now)
+}
+
+/// What a link is worth, without opening it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// It would open, for this address.
+    Valid(String),
+    Used,
+    Expired,
+    Unknown,
+}
+
+/// Looks at a link. Who holds its token may know how it stands; who guesses learns that it is unknown.
+pub async fn look_at(ctx: &Ctx, token: &str, purpose: Purpose) -> Outcome<LinkState> {
+    let act = Act::begin(ctx, &Visitor::default());
+    let token = Secret::from(token);
+    let found = ctx.store.read(move |tx| tx.link(&digest(&act, token.expose()))).await?;
+    let now = ctx.clock.now();
+    Ok(match found {
+        Some(link) if link.purpose != purpose => LinkState::Unknown,
+        Some(link) if link.used_at.is_some() => LinkState::Used,
+        Some(link) if now >= link.expires_at => LinkState::Expired,
+        Some(link) => LinkState::Valid(link.email),
+        None => LinkState::Unknown,
+    })
 }
 
 /// Whether a link of this purpose would still open, without opening it.

@@ -4,15 +4,18 @@
 //! it is said: closures return `Ok(Err(denied))`, which commits, and only then the caller hears it.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod authenticators;
 pub mod challenge;
 pub mod emails;
+pub mod enrol;
 pub mod housekeeping;
+pub mod organisations;
 pub mod passwords;
 pub mod sessions;
 pub mod sign_in;
 pub mod tokens;
-mod trusted_devices;
+pub mod trusted_devices;
 
 use std::sync::Arc;
 
@@ -78,6 +81,13 @@ impl Act {
             dice: Arc::clone(&ctx.dice),
             vault: Arc::clone(&ctx.vault),
         }
+    }
+
+    /// What holds for this person, in all organisations they belong to.
+    fn policy_for(&self, tx: &mut Tx<'_>, user: &User) -> Result<Policy, Fault> {
+        let memberships = tx.memberships(&user.id)?;
+        let rules = memberships.iter().map(|one| &one.organisation.rules);
+        Ok(self.policy.under(rules, user.second_factor_required))
     }
 
     fn dice(&self) -> &dyn Entropy {

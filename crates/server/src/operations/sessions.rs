@@ -5,9 +5,12 @@ use countersign_core::{
     denied::Denied,
     entropy,
     event::Kind,
-    ids::{SessionId, UserId},
+    ids::SessionId,
+    message::Notice,
     secret::Secret,
-    session::{self, Session, Visitor},
+    session::{self, Reach, Scope, Session, Visitor},
+    time::Timestamp,
+    user::User,
 };
 use serde_json::json;
 
@@ -15,12 +18,12 @@ pub use crate::store::SignedIn;
 use crate::{
     ctx::Ctx,
     fault::Fault,
-    operations::{Act, Outcome, Whose},
+    operations::{Act, Outcome, Whose, tokens::Wire},
     store::Tx,
     vault::Vault,
 };
 
-/// A session just made, with the only copy of its token.
+/// A session just made, with the only copy of its token: a session token or a refresh token.
 #[derive(Clone, Debug)]
 pub struct Minted {
     pub token: Secret<String>,
@@ -34,11 +37,37 @@ pub struct Current {
     pub renewed: bool,
 }
 
-/// Length of a session token, `[A-Za-z0-9]`: 190 bits.
-const TOKEN_LENGTH: usize = 32;
+/// How a surface can hand a new session over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handover {
+    /// As a session token, in a cookie or as a bearer.
+    #[default]
+    Token,
+    /// As a refresh token, which is exchanged for access tokens of this wire.
+    Refresh(Wire),
+    /// Not at all in this reply: the asking session stays what it is called.
+    Nothing,
+}
 
-pub(crate) fn digest(vault: &Vault, token: &str) -> Vec<u8> {
-    vault.digest("session", &[token.as_bytes()])
+/// Length of a session token, `[A-Za-z0-9]`: 190 bits, and as long as Better Auth's clients know it.
+const TOKEN_LENGTH: usize = 32;
+/// Length of a refresh token, `[A-Za-z0-9]`: 256 bits (SEC-074).
+const REFRESH_LENGTH: usize = 43;
+
+/// Session tokens and each wire's refresh tokens are digested apart: none passes for another (SEC-086).
+pub(crate) fn digest(vault: &Vault, handover: Handover, token: &str) -> Vec<u8> {
+    match handover {
+        Handover::Token | Handover::Nothing => vault.digest("session", &[token.as_bytes()]),
+        Handover::Refresh(wire) => vault.digest("refresh", &[wire.name.as_bytes(), token.as_bytes()]),
+    }
+}
+
+fn new_token(act: &Act, handover: Handover) -> Secret<String> {
+    let length = match handover {
+        Handover::Token | Handover::Nothing => TOKEN_LENGTH,
+        Handover::Refresh(_) => REFRESH_LENGTH,
+    };
+    Secret::new(entropy::alphanumeric(act.dice(), length))
 }
 
 /// Whether reading a session may make it last longer. Who cannot hand the cookie on, must not.
@@ -48,20 +77,15 @@ pub enum Renewal {
     No,
 }
 
-/// The live session of this token. `None` if there is none.
-pub async fn current(ctx: &Ctx, token: &str, renewal: Renewal) -> Outcome<Option<Current>> {
+/// The live session of this token. `None` if there is none; a refusal if it does not reach so far.
+pub async fn current(ctx: &Ctx, token: &str, renewal: Renewal, reach: Reach) -> Outcome<Option<Current>> {
     let now = ctx.clock.now();
-    let digest = digest(&ctx.vault, token);
+    let digest = digest(&ctx.vault, Handover::Token, token);
     let found = ctx.store.read(move |tx| tx.signed_in(&digest)).await?;
-    let Some(mut who) = found else {
+    let Some(mut who) = alive(ctx, found, now).await? else {
         return Ok(None);
     };
-    if !who.session.is_live(now) {
-        // For good: a clock that is set back afterwards does not revive it (FX-13).
-        let (user, id) = (who.user.id, who.session.id);
-        ctx.store.write(move |tx| tx.delete_session(&user, &id)).await?;
-        return Ok(None);
-    }
+    who.session.scope.reaches(reach)?;
     let Some(expires_at) = who.session.renewal(now).filter(|_| renewal == Renewal::IfDue) else {
         return Ok(Some(Current { who, renewed: false }));
     };
@@ -74,43 +98,71 @@ pub async fn current(ctx: &Ctx, token: &str, renewal: Renewal) -> Outcome<Option
     Ok(Some(Current { who, renewed }))
 }
 
+/// What is found expired ends for good: a clock that is set back afterwards does not revive it (FX-13).
+pub(crate) async fn alive(ctx: &Ctx, found: Option<SignedIn>, now: Timestamp) -> Outcome<Option<SignedIn>> {
+    match found {
+        Some(who) if !who.session.is_live(now) => {
+            let (user, id) = (who.user.id, who.session.id);
+            ctx.store.write(move |tx| tx.delete_session(&user, &id)).await?;
+            Ok(None)
+        }
+        found => Ok(found),
+    }
+}
+
 /// The live session of this token, or the news that there is none.
 pub async fn require(ctx: &Ctx, token: Option<&str>) -> Outcome<SignedIn> {
     let token = token.ok_or(Denied::NotSignedIn)?;
-    let current = current(ctx, token, Renewal::IfDue).await?.ok_or(Denied::NotSignedIn)?;
-    Ok(current.who)
+    let current = current(ctx, token, Renewal::IfDue, Reach::Everything).await?;
+    Ok(current.ok_or(Denied::NotSignedIn)?.who)
 }
 
-/// All live sessions of the person, newest first; asks for a session that began within a day.
+/// All live sessions of the person, newest first.
 pub async fn list(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<Session>> {
-    let now = ctx.clock.now();
-    if !who.session.is_young(now) {
-        return Err(Denied::StaleSession.into());
-    }
-    let user = who.user.id.clone();
+    let (user, now) = (who.user.id.clone(), ctx.clock.now());
     Ok(ctx.store.read(move |tx| tx.sessions_of(&user, now)).await?)
 }
 
+/// As `list`, where the wire asks for a session that began within a day.
+pub async fn list_while_young(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<Session>> {
+    if !who.session.is_young(ctx.clock.now()) {
+        return Err(Denied::StaleSession.into());
+    }
+    list(ctx, who).await
+}
+
 /// Ends the session of this token, if there is one.
-pub async fn sign_out(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<()> {
+pub async fn sign_out(ctx: &Ctx, visitor: &Visitor, token: &str, handover: Handover) -> Outcome<()> {
     let act = Act::begin(ctx, visitor);
-    let digest = digest(&ctx.vault, token);
+    let digest = digest(&ctx.vault, handover, token);
     ctx.write(move |tx| {
-        if let Some(who) = tx.signed_in(&digest)?
-            && tx.delete_session(&who.user.id, &who.session.id)?
-        {
-            act.record(tx, Kind::SignedOut, Whose::session(&who.user.id, &who.session.id), json!({}))?;
+        if let Some(who) = tx.signed_in(&digest)? {
+            end(&act, tx, &who)?;
         }
         Ok(Ok(()))
     })
     .await
 }
 
+/// Ends this very session. A key is no session: it stays.
+pub async fn leave(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let who = who.clone();
+    ctx.write(move |tx| end(&act, tx, &who).map(Ok)).await
+}
+
+fn end(act: &Act, tx: &mut Tx<'_>, who: &SignedIn) -> Result<(), Fault> {
+    if tx.delete_session(&who.user.id, &who.session.id)? {
+        act.record(tx, Kind::SignedOut, Whose::session(&who.user.id, &who.session.id), json!({}))?;
+    }
+    Ok(())
+}
+
 /// Ends one of the person's sessions, named by its id or its token; an unknown name ends nothing.
 /// Says which session ended.
 pub async fn revoke(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, name: &str) -> Outcome<Option<SessionId>> {
     let act = Act::begin(ctx, visitor);
-    let digest = digest(&ctx.vault, name);
+    let digest = digest(&ctx.vault, Handover::Token, name);
     let (user, id) = (who.user.id.clone(), SessionId::from(name.to_owned()));
     ctx.write(move |tx| {
         let named = tx.session_id_by_digest(&user, &digest)?.unwrap_or_else(|| id.clone());
@@ -139,38 +191,157 @@ pub async fn revoke_all(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, except_thi
     .await
 }
 
-/// What a new session is made of.
-pub(crate) struct NewSession<'a> {
-    pub user: &'a UserId,
-    pub proofs: Proofs,
-    pub remember: bool,
+/// Keeps one of the person's sessions going, as using it would. Says until when it lives.
+pub async fn keep_alive(ctx: &Ctx, who: &SignedIn, id: &SessionId) -> Outcome<Timestamp> {
+    let now = ctx.clock.now();
+    let (user, id) = (who.user.id.clone(), id.clone());
+    ctx.write(move |tx| {
+        let found = tx.sessions_of(&user, now)?.into_iter().find(|session| session.id == id);
+        let Some(session) = found else {
+            return Ok(Err(Denied::SessionNotFound));
+        };
+        let Some(expires_at) = session.renewal(now) else {
+            return Ok(Ok(session.expires_at));
+        };
+        tx.renew_session(&session.id, expires_at, now)?;
+        Ok(Ok(expires_at))
+    })
+    .await
 }
 
-/// Mints a session inside the transaction that spent what bought it.
+/// A session that goes on, with the only copy of its next refresh token.
+#[derive(Debug)]
+pub struct Refreshed {
+    pub who: SignedIn,
+    pub token: Secret<String>,
+}
+
+/// Exchanges a refresh token for the next one. A token that comes a second time ends its session: one of the
+/// two who hold it is a thief, and nobody knows which (RFC 9700 §4.14.2, SEC-088). What the person's
+/// organisations ask meanwhile holds from here on.
+pub async fn refresh(ctx: &Ctx, visitor: &Visitor, wire: Wire, token: &str) -> Outcome<Refreshed> {
+    let act = Act::begin(ctx, visitor);
+    let presented = digest(&ctx.vault, Handover::Refresh(wire), token);
+    ctx.write(move |tx| {
+        let Some(found) = tx.signed_in(&presented)? else {
+            refuse_spent(&act, tx, &presented)?;
+            return Ok(Err(Denied::RefreshRefused));
+        };
+        tx.lock_user(&found.user.id)?;
+        let next = new_token(&act, Handover::Refresh(wire));
+        let next_digest = digest(&act.vault, Handover::Refresh(wire), next.expose());
+        if !tx.rotate_refresh_token(&found.session.id, &presented, &next_digest, act.now)? {
+            // Expired, or somebody else was first between our reading and the lock.
+            refuse_spent(&act, tx, &presented)?;
+            return Ok(Err(Denied::RefreshRefused));
+        }
+        if let Some(expires_at) = found.session.renewal(act.now) {
+            tx.renew_session(&found.session.id, expires_at, act.now)?;
+        }
+        let scope = scope_for(&act, tx, &found.user)?;
+        tx.set_scope(&found.session.id, scope)?;
+        let who = tx.signed_in_by_id(&found.session.id)?;
+        Ok(who.map(|who| Refreshed { who, token: next.clone() }).ok_or(Denied::RefreshRefused))
+    })
+    .await
+}
+
+fn refuse_spent(act: &Act, tx: &mut Tx<'_>, presented: &[u8]) -> Result<(), Fault> {
+    let Some(id) = tx.spent_refresh_token(presented)? else { return Ok(()) };
+    let Some(who) = tx.signed_in_by_id(&id)? else { return Ok(()) };
+    if tx.delete_session(&who.user.id, &id)? {
+        act.record(tx, Kind::SessionStolen, Whose::session(&who.user.id, &id), json!({}))?;
+        act.notify(tx, &who.user, Notice::SessionStolen)?;
+    }
+    Ok(())
+}
+
+/// What a new session is made of.
+pub(crate) struct NewSession<'a> {
+    pub user: &'a User,
+    pub proofs: Proofs,
+    pub remember: bool,
+    pub handover: Handover,
+}
+
+/// Mints a session inside the transaction that spent what bought it. Whoever must have a second factor and
+/// has none gets one that only enrols: this is where every way in passes.
 pub(crate) fn mint(act: &Act, tx: &mut Tx<'_>, new: NewSession<'_>) -> Result<Minted, Fault> {
-    let token = Secret::new(entropy::alphanumeric(act.dice(), TOKEN_LENGTH));
+    let token = new_token(act, new.handover);
     let session = Session {
         id: SessionId::new(act.now, act.dice()),
-        user_id: new.user.clone(),
+        user_id: new.user.id.clone(),
         proofs: new.proofs,
+        scope: scope_for(act, tx, new.user)?,
         remember: new.remember,
         visitor: act.visitor.clone(),
         created_at: act.now,
         refreshed_at: act.now,
         expires_at: session::first_expiry(new.remember, act.now),
     };
-    tx.insert_session(&session, &digest(&act.vault, token.expose()))?;
-    tx.evict_sessions(new.user, session::PER_USER_MAX)?;
+    tx.insert_session(&session, &digest(&act.vault, new.handover, token.expose()))?;
+    tx.evict_sessions(&new.user.id, session::PER_USER_MAX)?;
     Ok(Minted { token, session })
 }
 
-/// The session as it stands inside this transaction, if it is live and the account has not changed since
-/// `seen` was read (SEC-059). Everything that follows about the user is serialised.
-pub(crate) fn still(act: &Act, tx: &mut Tx<'_>, seen: &SignedIn) -> Result<Result<SignedIn, Denied>, Fault> {
+fn scope_for(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Scope, Fault> {
+    let policy = act.policy_for(tx, user)?;
+    if !policy.required {
+        return Ok(Scope::Full);
+    }
+    Ok(policy.scope(&tx.methods_enrolled(&user.id)?))
+}
+
+/// The same sign-in under a new token (SEC-073).
+pub(crate) fn remint(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &SignedIn,
+    handover: Handover,
+) -> Result<Minted, Fault> {
+    let (proofs, remember) = (who.session.proofs.clone(), who.session.remember);
+    mint(act, tx, NewSession { user: &who.user, proofs, remember, handover })
+}
+
+/// Ends every session of the person but the asking one, which goes on under a new token, or as it is where
+/// the surface cannot hand one over or a key asks.
+pub(crate) fn start_over(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &SignedIn,
+    handover: Handover,
+) -> Result<(Option<Minted>, u64), Fault> {
+    if handover == Handover::Nothing || who.session.scope == Scope::Key {
+        let ended = tx.delete_sessions(&who.user.id, Some(&who.session.id))?;
+        tx.set_proofs(&who.session.id, &who.session.proofs)?;
+        let scope = scope_for(act, tx, &who.user)?;
+        tx.set_scope(&who.session.id, scope)?;
+        return Ok((None, ended));
+    }
+    let ended = tx.delete_sessions(&who.user.id, None)?;
+    Ok((Some(remint(act, tx, who, handover)?), ended))
+}
+
+/// The session or key as it stands inside this transaction, if it is live, reaches so far, and the account
+/// has not changed since `seen` was read (SEC-059). Everything that follows about the user is serialised.
+pub(crate) fn still(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    seen: &SignedIn,
+    reach: Reach,
+) -> Result<Result<SignedIn, Denied>, Fault> {
     tx.lock_user(&seen.user.id)?;
-    let now = tx.signed_in_by_id(&seen.session.id)?;
-    let same = now.filter(|found| {
-        found.session.is_live(act.now) && found.user.security_version == seen.user.security_version
-    });
-    Ok(same.ok_or(Denied::NotSignedIn))
+    let same = again(act, tx, seen)?
+        .filter(|found| found.user.security_version == seen.user.security_version)
+        .ok_or(Denied::NotSignedIn);
+    Ok(same.and_then(|who| who.session.scope.reaches(reach).map(|()| who)))
+}
+
+/// The session or key read anew, if it is live.
+pub(crate) fn again(act: &Act, tx: &mut Tx<'_>, seen: &SignedIn) -> Result<Option<SignedIn>, Fault> {
+    let found = match seen.session.scope {
+        Scope::Key => tx.key_holder_by_id(seen.session.id.as_str())?,
+        Scope::Full | Scope::Enrolment => tx.signed_in_by_id(&seen.session.id)?,
+    };
+    Ok(found.filter(|who| who.session.is_live(act.now)))
 }

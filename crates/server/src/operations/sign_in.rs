@@ -3,13 +3,13 @@
 use countersign_core::{
     assurance::Proofs,
     authenticator,
-    challenge::{self, Challenge, State},
+    challenge::{Challenge, LIFETIME, OPEN_MAX, State},
     denied::Denied,
     entropy,
     event::Kind,
     ids::{ChallengeId, UserId},
     method::Method,
-    password::{DECOY, Verification},
+    password::{DECOY, Ingredient, Verification, lacks},
     policy,
     secret::Secret,
     session::Visitor,
@@ -17,16 +17,17 @@ use countersign_core::{
 };
 use serde_json::json;
 
-pub use crate::operations::trusted_devices::Renewed;
+pub use crate::operations::{organisations::Belonging, trusted_devices::Renewed};
 use crate::{
     config::EmailVerification,
     ctx::Ctx,
     fault::Fault,
     operations::{
         Act, Outcome, Whose,
+        challenge::{self, Answered, Answerer, Typed, Wishes},
         emails::{LinkShape, Mailer},
-        passwords,
-        sessions::{self, Minted, NewSession},
+        organisations, passwords,
+        sessions::{self, Handover, Minted, NewSession},
         trusted_devices,
     },
     store::{Purpose, Tx},
@@ -36,14 +37,21 @@ use crate::{
 /// Length of a challenge token, `[A-Za-z0-9_-]`: 192 bits (SEC-058 asks for 128).
 const TOKEN_LENGTH: usize = 32;
 
+#[derive(Default)]
 pub struct SignUp {
     pub name: String,
+    pub family_name: Option<String>,
     pub email: String,
     pub password: Secret<String>,
     pub image: Option<String>,
     pub remember: bool,
     /// What the mailed verification link looks like, if one must be sent.
     pub link: LinkShape,
+    /// Kinds of character that this wire's clients and documents ask of a password.
+    pub ingredients: &'static [Ingredient],
+    pub belonging: Belonging,
+    /// With `Nothing`, no session is made, and the address is asked to verify itself.
+    pub handover: Handover,
 }
 
 /// A new account, with a session unless the address must be verified first.
@@ -53,16 +61,29 @@ pub struct SignedUp {
     pub session: Option<Minted>,
 }
 
+#[derive(Default)]
 pub struct PasswordSignIn {
     pub email: String,
     pub password: Secret<String>,
     pub remember: bool,
+    /// The organisation, by its external id, that the person must belong to.
+    pub within: Option<String>,
+    pub handover: Handover,
+    pub gate: Gate,
     /// What the browser keeps from an earlier "trust this device".
     pub trusted_device: Option<String>,
 }
 
+/// Whether a second factor stands in the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gate {
+    #[default]
+    SecondFactor,
+    /// As one original has it: its login never asks. Only where the operator chose so by name.
+    Open,
+}
+
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a sign-in, taken apart at once: a box would only cost")]
 pub enum SignedInOrAsked {
     SignedIn { user: User, second_factor_is_on: bool, session: Minted, trusted_device: Option<Renewed> },
     Asked(Asked),
@@ -71,6 +92,7 @@ pub enum SignedInOrAsked {
 /// A second step is due.
 #[derive(Debug)]
 pub struct Asked {
+    pub user: User,
     /// The only copy of the challenge's token.
     pub token: Secret<String>,
     pub methods: Vec<Method>,
@@ -80,6 +102,9 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
     let email = user::email(&new.email).ok_or(Denied::EmailInvalid)?;
     check_profile(&new.name, new.image.as_deref())?;
     passwords::fits(&new.password)?;
+    if let Some(missing) = lacks(new.password.expose(), new.ingredients) {
+        return Err(Denied::PasswordLacks(missing).into());
+    }
     let hash = passwords::hash(ctx, new.password.clone()).await?;
     let act = Act::begin(ctx, visitor);
     let user = User {
@@ -87,17 +112,24 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
         email,
         email_verified_at: None,
         name: new.name,
+        family_name: new.family_name,
         image: new.image,
         password: Some(hash),
         password_by_mail: false,
+        second_factor_required: false,
+        preferred_method: None,
         security_version: 0,
         created_at: act.now,
         updated_at: act.now,
     };
     let must_verify = ctx.config.accounts.email_verification == EmailVerification::Required;
     let mailer = Mailer::new(ctx, new.link);
-    let remember = new.remember;
+    let (remember, belonging, handover) = (new.remember, new.belonging, new.handover);
     ctx.write(move |tx| {
+        let place = match organisations::place_for(&act, tx, &belonging)? {
+            Ok(place) => place,
+            Err(denied) => return Ok(Err(denied)),
+        };
         if !tx.insert_user(&user)? {
             // When addresses must be verified, a taken one gets the same answer as a free one (SEC-115).
             return Ok(if must_verify {
@@ -107,12 +139,13 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
             });
         }
         act.record(tx, Kind::SignedUp, Whose::user(&user.id), json!({}))?;
-        let session = if must_verify {
+        organisations::join(&act, tx, &user, place)?;
+        let session = if must_verify || handover == Handover::Nothing {
             mailer.send(&act, tx, &user, Purpose::VerifyEmail)?;
             None
         } else {
             let proofs = Proofs::of(Method::Password, act.now);
-            Some(sessions::mint(&act, tx, NewSession { user: &user.id, proofs, remember })?)
+            Some(sessions::mint(&act, tx, NewSession { user: &user, proofs, remember, handover })?)
         };
         Ok(Ok(SignedUp { user: user.clone(), session }))
     })
@@ -153,7 +186,7 @@ pub async fn with_password(
         Verification::Right | Verification::Wrong => None,
     };
     let must_verify = ctx.config.accounts.email_verification == EmailVerification::Required;
-    let (remember, trusted) = (attempt.remember, attempt.trusted_device);
+    let PasswordSignIn { remember, within, handover, gate, trusted_device, .. } = attempt;
     ctx.write(move |tx| {
         tx.lock_user(&user.id)?;
         let Some(now) = tx.user(&user.id)? else {
@@ -171,9 +204,40 @@ pub async fn with_password(
         if must_verify && now.email_verified_at.is_none() {
             return Ok(Err(Denied::EmailUnverified));
         }
-        admit(&act, tx, Admission { user: now, remember, trusted: trusted.as_deref() }).map(Ok)
+        if let Some(place) = &within
+            && !organisations::is_member(tx, &now.id, place)?
+        {
+            return Ok(Err(Denied::BadCredentials));
+        }
+        let trusted = trusted_device.as_deref();
+        admit(&act, tx, Admission { user: now, remember, trusted, handover, gate }).map(Ok)
     })
     .await
+}
+
+/// Both steps in one request, for a wire whose login takes the code along. Without a code this is
+/// `with_password`.
+pub async fn with_password_and_code(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    attempt: PasswordSignIn,
+    code: Option<Secret<String>>,
+) -> Outcome<SignedInOrAsked> {
+    let handover = attempt.handover;
+    let first = with_password(ctx, visitor, attempt).await?;
+    let (SignedInOrAsked::Asked(asked), Some(code)) = (&first, code) else {
+        return Ok(first);
+    };
+    let challenge = Some(asked.token.expose().clone());
+    let answerer = Answerer { session: None, challenge, handover };
+    match challenge::answer(ctx, visitor, answerer, (Typed::from_either(code), Wishes::default())).await? {
+        Answered::SignedIn { user, session, .. } => {
+            Ok(SignedInOrAsked::SignedIn { user, second_factor_is_on: true, session, trusted_device: None })
+        }
+        Answered::ProvenOnly { .. } | Answered::Proven { .. } => {
+            Err(Fault::internal("a challenge was answered with something other than a session").into())
+        }
+    }
 }
 
 /// Says no and remembers it, under the account it was tried on if there is one.
@@ -190,12 +254,14 @@ struct Admission<'a> {
     user: User,
     remember: bool,
     trusted: Option<&'a str>,
+    handover: Handover,
+    gate: Gate,
 }
 
 /// After the first factor: a session for whoever has no second one or comes with a trusted device, a
 /// question for everybody else. The one place where a first factor turns into anything.
 fn admit(act: &Act, tx: &mut Tx<'_>, admission: Admission<'_>) -> Result<SignedInOrAsked, Fault> {
-    let Admission { user, remember, trusted } = admission;
+    let Admission { user, remember, trusted, handover, gate } = admission;
     let authenticators = tx.authenticators(&act.vault, &user.id)?;
     let second_factor_is_on = authenticator::second_factor_is_on(&authenticators);
     let proofs = Proofs::of(Method::Password, act.now);
@@ -203,12 +269,13 @@ fn admit(act: &Act, tx: &mut Tx<'_>, admission: Admission<'_>) -> Result<SignedI
         Some(value) if second_factor_is_on => trusted_devices::present(act, tx, &user.id, value)?,
         _ => None,
     };
-    if second_factor_is_on && trusted_device.is_none() {
-        let methods = policy::offered(act.policy, &user, &authenticators);
+    if second_factor_is_on && trusted_device.is_none() && gate == Gate::SecondFactor {
+        let policy = act.policy_for(tx, &user)?;
+        let methods = policy::offered(policy, &user, &authenticators);
         let token = ask(act, tx, &user, proofs, remember)?;
-        return Ok(SignedInOrAsked::Asked(Asked { token, methods }));
+        return Ok(SignedInOrAsked::Asked(Asked { user, token, methods }));
     }
-    let session = sessions::mint(act, tx, NewSession { user: &user.id, proofs, remember })?;
+    let session = sessions::mint(act, tx, NewSession { user: &user, proofs, remember, handover })?;
     let whose = Whose::session(&user.id, &session.session.id);
     act.record(tx, Kind::SignedIn, whose, json!({ "amr": session.session.proofs.amr() }))?;
     Ok(SignedInOrAsked::SignedIn { user, second_factor_is_on, session, trusted_device })
@@ -231,10 +298,10 @@ fn ask(
         remember,
         failures: 0,
         security_version: user.security_version,
-        expires_at: act.now + challenge::LIFETIME,
+        expires_at: act.now + LIFETIME,
     };
     tx.insert_challenge(&challenge, &challenge_digest(&act.vault, token.expose()), act.now)?;
-    tx.evict_challenges(&user.id, challenge::OPEN_MAX)?;
+    tx.evict_challenges(&user.id, OPEN_MAX)?;
     act.record(tx, Kind::ChallengeOpened, Whose::user(&user.id), json!({ "challenge": challenge.id }))?;
     Ok(token)
 }

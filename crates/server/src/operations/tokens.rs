@@ -9,14 +9,20 @@ use std::{
 use countersign_core::{
     entropy,
     ids::SessionId,
+    secret::Secret,
+    session::Reach,
     time::{MINUTE, Timestamp},
+    user::User,
 };
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::{
     ctx::Ctx,
-    operations::{Outcome, sessions::SignedIn},
+    operations::{
+        Outcome,
+        sessions::{self, SignedIn},
+    },
 };
 
 /// A token outlives its session by at most this much, so it is short (SEC-085 allows 15 minutes).
@@ -97,6 +103,106 @@ pub fn mint(ctx: &Ctx, who: &SignedIn) -> Outcome<String> {
         name: &who.user.name,
     };
     Ok(ctx.vault.sign_token(None, &claims)?)
+}
+
+/// A wire whose clients hold access tokens: its name, which is part of the audience, and how long they live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wire {
+    pub name: &'static str,
+    pub lifetime: Duration,
+}
+
+/// `typ` of an access token (RFC 9068 §2.1) and of what somebody holds who owes a second step (SEC-086).
+const ACCESS: &str = "at+jwt";
+const PENDING: &str = "mfa-pending+jwt";
+
+impl Wire {
+    /// Each wire's tokens are for that wire alone.
+    fn audience(&self, ctx: &Ctx) -> String {
+        format!("{}/{}", ctx.config.origin(), self.name)
+    }
+}
+
+/// An access token of this wire for a session. It opens nothing once the session is gone: whoever takes it
+/// asks the store. `extra` are claims that the wire's clients read; ours are written over them.
+pub fn access(ctx: &Ctx, wire: Wire, who: &SignedIn, extra: Map<String, Value>) -> Outcome<Secret<String>> {
+    let now = ctx.clock.now();
+    let proofs = &who.session.proofs;
+    let ours = json!({
+        "sub": who.user.id,
+        "sid": who.session.id,
+        "jti": entropy::url_safe(ctx.dice.as_ref(), 22),
+        "iss": ctx.config.origin(),
+        "aud": wire.audience(ctx),
+        "iat": now.as_seconds(),
+        "exp": (now + wire.lifetime).min(who.session.expires_at).as_seconds(),
+        "auth_time": proofs.latest().unwrap_or(who.session.created_at).as_seconds(),
+        "acr": proofs.aal().acr(),
+        "amr": proofs.amr(),
+    });
+    Ok(Secret::new(ctx.vault.sign_token(Some(ACCESS), &merged(extra, ours))?))
+}
+
+fn merged(mut claims: Map<String, Value>, ours: Value) -> Map<String, Value> {
+    if let Value::Object(ours) = ours {
+        claims.extend(ours);
+    }
+    claims
+}
+
+#[derive(Deserialize)]
+struct Held {
+    sub: String,
+    sid: String,
+}
+
+/// Whoever holds this access token, if its session is alive and reaches so far.
+pub async fn holder(ctx: &Ctx, wire: Wire, token: &str, reach: Reach) -> Outcome<Option<SignedIn>> {
+    let now = ctx.clock.now();
+    let (audience, issuer) = (wire.audience(ctx), ctx.config.origin());
+    let held: Option<Held> = ctx.vault.verify_token(Some(ACCESS), &audience, issuer, token, now);
+    let Some(held) = held else { return Ok(None) };
+    let id = SessionId::from(held.sid);
+    let found = ctx.store.read(move |tx| tx.signed_in_by_id(&id)).await?;
+    let found = found.filter(|who| who.user.id.as_str() == held.sub);
+    let Some(who) = sessions::alive(ctx, found, now).await? else { return Ok(None) };
+    who.session.scope.reaches(reach)?;
+    Ok(Some(who))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    sub: String,
+    challenge: String,
+}
+
+/// What somebody holds between the two steps, in the form of a token: the challenge's own secret and nothing
+/// that anything else would take.
+pub fn pending(
+    ctx: &Ctx,
+    wire: Wire,
+    asked: (&User, &Secret<String>),
+    extra: Map<String, Value>,
+) -> Outcome<Secret<String>> {
+    let (user, challenge) = asked;
+    let now = ctx.clock.now();
+    let ours = json!({
+        "sub": user.id,
+        "challenge": challenge.expose(),
+        "iss": ctx.config.origin(),
+        "aud": wire.audience(ctx),
+        "iat": now.as_seconds(),
+        "exp": (now + wire.lifetime).as_seconds(),
+    });
+    Ok(Secret::new(ctx.vault.sign_token(Some(PENDING), &merged(extra, ours))?))
+}
+
+/// The challenge in a pending token of this wire.
+pub fn challenge_in(ctx: &Ctx, wire: Wire, token: &str) -> Option<Secret<String>> {
+    let (audience, issuer) = (wire.audience(ctx), ctx.config.origin());
+    let held: Option<Pending> =
+        ctx.vault.verify_token(Some(PENDING), &audience, issuer, token, ctx.clock.now());
+    held.map(|held| Secret::new(held.challenge))
 }
 
 /// The public keys that check our tokens.

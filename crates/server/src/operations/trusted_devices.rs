@@ -6,14 +6,17 @@ use countersign_core::{
     ids::{TrustedDeviceId, UserId},
     message::Notice,
     secret::Secret,
+    session::Visitor,
     trusted_device::{LIFETIME, Trust, TrustedDevice},
     user::User,
 };
 use serde_json::json;
 
+pub use crate::store::KnownDevice;
 use crate::{
+    ctx::Ctx,
     fault::Fault,
-    operations::{Act, Whose},
+    operations::{Act, Outcome, Whose, sessions::SignedIn},
     store::{NewTrustedDevice, Tx},
 };
 
@@ -77,6 +80,26 @@ pub(crate) fn present(
             Ok(None)
         }
     }
+}
+
+/// The person's trusted devices, the last used first.
+pub async fn list(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<KnownDevice>> {
+    let (user, now) = (who.user.id.clone(), ctx.clock.now());
+    Ok(ctx.store.read(move |tx| tx.trusted_devices_of(&user, now)).await?)
+}
+
+/// Trusts one of the person's devices no longer. Says whether there was one of this name.
+pub async fn revoke(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, id: &TrustedDeviceId) -> Outcome<bool> {
+    let act = Act::begin(ctx, visitor);
+    let (user, id) = (who.user.id.clone(), id.clone());
+    ctx.write(move |tx| {
+        let gone = tx.forget_trusted_device(&user, &id)?;
+        if gone {
+            act.record(tx, Kind::TrustedDeviceRemoved, Whose::user(&user), json!({ "device": id }))?;
+        }
+        Ok(Ok(gone))
+    })
+    .await
 }
 
 /// Forgets the device that presents this value, whoever it belongs to.

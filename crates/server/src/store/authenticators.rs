@@ -95,6 +95,14 @@ impl Tx<'_> {
         Ok(spent == 1)
     }
 
+    /// Takes one method away, and any enrolment of it that was begun.
+    pub fn delete_authenticators_of(&mut self, user: &UserId, method: Method) -> Result<u64, Fault> {
+        self.execute(
+            "DELETE FROM authenticators WHERE user_id = $1 AND method = $2",
+            &[user.into(), method.as_str().into()],
+        )
+    }
+
     pub fn delete_authenticators(&mut self, user: &UserId) -> Result<u64, Fault> {
         self.execute("DELETE FROM authenticators WHERE user_id = $1", &[user.into()])
     }

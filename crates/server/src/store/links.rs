@@ -1,7 +1,7 @@
 //! Rows of `links`: one-time addresses that were mailed to somebody.
 
 use countersign_core::{
-    ids::{LinkId, UserId},
+    ids::{LinkId, SessionId, UserId},
     time::Timestamp,
 };
 
@@ -14,6 +14,8 @@ pub enum Purpose {
     ConfirmEmailChange,
     ResetPassword,
     DeleteAccount,
+    /// Makes the mailbox a second factor.
+    EnrolEmail,
 }
 
 impl Purpose {
@@ -23,13 +25,20 @@ impl Purpose {
             Self::ConfirmEmailChange => "confirm_email_change",
             Self::ResetPassword => "reset_password",
             Self::DeleteAccount => "delete_account",
+            Self::EnrolEmail => "enrol_email",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::VerifyEmail, Self::ConfirmEmailChange, Self::ResetPassword, Self::DeleteAccount]
-            .into_iter()
-            .find(|purpose| purpose.as_str() == name)
+        [
+            Self::VerifyEmail,
+            Self::ConfirmEmailChange,
+            Self::ResetPassword,
+            Self::DeleteAccount,
+            Self::EnrolEmail,
+        ]
+        .into_iter()
+        .find(|purpose| purpose.as_str() == name)
     }
 }
 
@@ -40,6 +49,8 @@ pub struct Link {
     pub user_id: UserId,
     /// The address it was mailed to.
     pub email: String,
+    /// The session it belongs to and dies with, if it has one.
+    pub session_id: Option<SessionId>,
     pub expires_at: Timestamp,
     pub used_at: Option<Timestamp>,
 }
@@ -47,8 +58,8 @@ pub struct Link {
 impl Tx<'_> {
     pub fn insert_link(&mut self, link: &Link, digest: &[u8], now: Timestamp) -> Result<(), Fault> {
         self.execute(
-            "INSERT INTO links (id, digest, purpose, user_id, email, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO links (id, digest, purpose, user_id, email, created_at, expires_at, session_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             &[
                 (&link.id).into(),
                 digest.into(),
@@ -57,6 +68,7 @@ impl Tx<'_> {
                 link.email.as_str().into(),
                 now.into(),
                 link.expires_at.into(),
+                link.session_id.as_ref().map(|id| id.as_str()).into(),
             ],
         )?;
         Ok(())
@@ -64,7 +76,7 @@ impl Tx<'_> {
 
     pub fn link(&mut self, digest: &[u8]) -> Result<Option<Link>, Fault> {
         self.row(
-            "SELECT id, purpose, user_id, email, expires_at, used_at FROM links WHERE digest = $1",
+            "SELECT id, purpose, user_id, email, expires_at, used_at, session_id FROM links WHERE digest = $1",
             &[digest.into()],
             |row| {
                 let purpose: String = row.get(1)?;
@@ -76,6 +88,7 @@ impl Tx<'_> {
                     email: row.get(3)?,
                     expires_at: row.get(4)?,
                     used_at: row.get(5)?,
+                    session_id: row.get(6)?,
                 })
             },
         )

@@ -8,11 +8,18 @@ use crate::{
 };
 
 /// Every migration, oldest first. A released one is never edited: write the next.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "foundation",
-    sql: include_str!("../../../../migrations/0001_foundation.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "foundation",
+        sql: include_str!("../../../../migrations/0001_foundation.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "organisations",
+        sql: include_str!("../../../../migrations/0002_organisations.sql"),
+    },
+];
 
 struct Migration {
     version: i64,

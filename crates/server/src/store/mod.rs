@@ -4,6 +4,7 @@
 //! closure cannot end in a commit even if it answers `Ok`. PostgreSQL does this by nature, SQLite is made to.
 //! Where a conflict is an expected answer, write `ON CONFLICT` or a conditional statement and count the rows.
 
+mod api_keys;
 mod authenticators;
 mod challenges;
 mod database_file;
@@ -11,6 +12,7 @@ mod journal;
 mod keys;
 mod links;
 mod migrations;
+mod organisations;
 mod outbox;
 mod postgres;
 mod purge;
@@ -27,7 +29,7 @@ use countersign_core::{ids::UserId, time::Timestamp};
 pub use challenges::NewCode;
 pub use links::{Link, Purpose};
 pub use outbox::{Envelope, OutboxRow};
-pub use sessions::{NewTrustedDevice, SignedIn};
+pub use sessions::{KnownDevice, NewTrustedDevice, SignedIn};
 pub use value::{Column, Value};
 
 use crate::{

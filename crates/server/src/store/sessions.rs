@@ -3,7 +3,7 @@
 use countersign_core::{
     assurance::Proofs,
     ids::{SessionId, TrustedDeviceId, UserId},
-    session::{Session, Visitor},
+    session::{Scope, Session, Visitor},
     time::Timestamp,
     trusted_device::{Presented, TrustedDevice},
     user::User,
@@ -11,7 +11,10 @@ use countersign_core::{
 
 use crate::{
     fault::Fault,
-    store::{Row, Tx, users},
+    store::{
+        Row, Tx,
+        users::{self, user_columns},
+    },
 };
 
 /// A session together with whose it is: what almost every request asks for.
@@ -20,6 +23,16 @@ pub struct SignedIn {
     pub session: Session,
     pub user: User,
     pub second_factor_is_on: bool,
+}
+
+/// A trusted device as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct KnownDevice {
+    pub id: TrustedDeviceId,
+    pub visitor: Visitor,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// A trusted device about to be stored.
@@ -33,14 +46,12 @@ pub struct NewTrustedDevice<'a> {
 macro_rules! signed_in_by {
     ($column:literal) => {
         concat!(
-            "SELECT s.id, s.user_id, s.proofs, s.remember, s.ip, s.user_agent, s.created_at, s.refreshed_at,
-                    s.expires_at,
+            "SELECT s.id, s.user_id, s.proofs, s.scope, s.remember, s.ip, s.user_agent, s.created_at,
+                    s.refreshed_at, s.expires_at,
                     EXISTS (SELECT 1 FROM authenticators a
-                            WHERE a.user_id = s.user_id AND a.confirmed_at IS NOT NULL),
-                    u.id, u.email, u.email_verified_at, u.name, u.image, u.password, u.password_by_mail,
-                    u.security_version, u.created_at, u.updated_at
-             FROM sessions s JOIN users u ON u.id = s.user_id
-             WHERE s.",
+                            WHERE a.user_id = s.user_id AND a.confirmed_at IS NOT NULL), ",
+            user_columns!(),
+            " FROM sessions s JOIN users ON users.id = s.user_id WHERE s.",
             $column,
             " = $1"
         )
@@ -50,14 +61,15 @@ macro_rules! signed_in_by {
 impl Tx<'_> {
     pub fn insert_session(&mut self, session: &Session, digest: &[u8]) -> Result<(), Fault> {
         self.execute(
-            "INSERT INTO sessions (id, digest, user_id, proofs, remember, ip, user_agent, created_at,
+            "INSERT INTO sessions (id, digest, user_id, proofs, scope, remember, ip, user_agent, created_at,
                                    refreshed_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             &[
                 (&session.id).into(),
                 digest.into(),
                 (&session.user_id).into(),
                 proofs_text(&session.proofs)?.into(),
+                session.scope.as_str().into(),
                 session.remember.into(),
                 session.visitor.ip.as_str().into(),
                 session.visitor.user_agent.as_str().into(),
@@ -81,7 +93,7 @@ impl Tx<'_> {
     /// Live sessions, newest first.
     pub fn sessions_of(&mut self, user: &UserId, now: Timestamp) -> Result<Vec<Session>, Fault> {
         self.rows(
-            "SELECT id, user_id, proofs, remember, ip, user_agent, created_at, refreshed_at, expires_at
+            "SELECT id, user_id, proofs, scope, remember, ip, user_agent, created_at, refreshed_at, expires_at
              FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at DESC",
             &[user.into(), now.into()],
             read,
@@ -107,6 +119,40 @@ impl Tx<'_> {
             &[id.into(), proofs_text(proofs)?.into()],
         )?;
         Ok(set == 1)
+    }
+
+    pub fn set_scope(&mut self, id: &SessionId, scope: Scope) -> Result<(), Fault> {
+        self.execute("UPDATE sessions SET scope = $2 WHERE id = $1", &[id.into(), scope.as_str().into()])?;
+        Ok(())
+    }
+
+    /// Spends a refresh token: of two that come with it at once, one gets the next. What was spent is
+    /// remembered as long as the session.
+    pub fn rotate_refresh_token(
+        &mut self,
+        id: &SessionId,
+        presented: &[u8],
+        fresh: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let rotated = self.execute(
+            "UPDATE sessions SET digest = $3 WHERE id = $1 AND digest = $2 AND expires_at > $4",
+            &[id.into(), presented.into(), fresh.into(), now.into()],
+        )?;
+        if rotated == 1 {
+            self.execute(
+                "INSERT INTO spent_refresh_tokens (digest, session_id, spent_at) VALUES ($1, $2, $3)",
+                &[presented.into(), id.into(), now.into()],
+            )?;
+        }
+        Ok(rotated == 1)
+    }
+
+    /// Whose refresh token this was, if it was one and its session still lives.
+    pub fn spent_refresh_token(&mut self, digest: &[u8]) -> Result<Option<SessionId>, Fault> {
+        self.row("SELECT session_id FROM spent_refresh_tokens WHERE digest = $1", &[digest.into()], |row| {
+            row.get(0)
+        })
     }
 
     pub fn delete_session(&mut self, user: &UserId, id: &SessionId) -> Result<bool, Fault> {
@@ -139,6 +185,33 @@ impl Tx<'_> {
             &[user.into(), (keep as i64).into()],
         )?;
         Ok(())
+    }
+
+    /// The person's trusted devices, newest use first.
+    pub fn trusted_devices_of(&mut self, user: &UserId, now: Timestamp) -> Result<Vec<KnownDevice>, Fault> {
+        self.rows(
+            "SELECT id, ip, user_agent, created_at, last_used_at, expires_at FROM trusted_devices
+             WHERE user_id = $1 AND expires_at > $2 ORDER BY last_used_at DESC",
+            &[user.into(), now.into()],
+            |row| {
+                Ok(KnownDevice {
+                    id: row.get(0)?,
+                    visitor: Visitor { ip: row.get(1)?, user_agent: row.get(2)? },
+                    created_at: row.get(3)?,
+                    last_used_at: row.get(4)?,
+                    expires_at: row.get(5)?,
+                })
+            },
+        )
+    }
+
+    /// Says whether it was theirs, and is gone now.
+    pub fn forget_trusted_device(&mut self, user: &UserId, id: &TrustedDeviceId) -> Result<bool, Fault> {
+        let gone = self.execute(
+            "DELETE FROM trusted_devices WHERE id = $1 AND user_id = $2",
+            &[id.into(), user.into()],
+        )?;
+        Ok(gone == 1)
     }
 
     pub fn insert_trusted_device(&mut self, new: &NewTrustedDevice<'_>) -> Result<(), Fault> {
@@ -214,18 +287,20 @@ pub(crate) fn proofs_from(text: &str) -> Result<Proofs, Fault> {
 }
 
 fn read_signed_in(row: &Row<'_>) -> Result<SignedIn, Fault> {
-    Ok(SignedIn { session: read(row)?, second_factor_is_on: row.get(9)?, user: users::read(row, 10)? })
+    Ok(SignedIn { session: read(row)?, second_factor_is_on: row.get(10)?, user: users::read(row, 11)? })
 }
 
 fn read(row: &Row<'_>) -> Result<Session, Fault> {
+    let scope: String = row.get(3)?;
     Ok(Session {
         id: row.get(0)?,
         user_id: row.get(1)?,
         proofs: proofs_from(&row.get::<String>(2)?)?,
-        remember: row.get(3)?,
-        visitor: Visitor { ip: row.get(4)?, user_agent: row.get(5)? },
-        created_at: row.get(6)?,
-        refreshed_at: row.get(7)?,
-        expires_at: row.get(8)?,
+        scope: Scope::parse(&scope).ok_or_else(|| Fault::internal("sessions: a stored scope is not one"))?,
+        remember: row.get(4)?,
+        visitor: Visitor { ip: row.get(5)?, user_agent: row.get(6)? },
+        created_at: row.get(7)?,
+        refreshed_at: row.get(8)?,
+        expires_at: row.get(9)?,
     })
 }

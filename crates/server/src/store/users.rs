@@ -1,25 +1,38 @@
 //! Rows of `users`.
 
-use countersign_core::{ids::UserId, time::Timestamp, user::User};
+use countersign_core::{ids::UserId, method::Method, time::Timestamp, user::User};
 
 use crate::{
     fault::Fault,
     store::{Row, Tx},
 };
 
-/// Reads the ten columns of a user, starting at `first`.
+/// The columns of a user, in the order `read` takes them.
+macro_rules! user_columns {
+    () => {
+        "users.id, users.email, users.email_verified_at, users.name, users.family_name, users.image,
+         users.password, users.password_by_mail, users.second_factor_required, users.preferred_method,
+         users.security_version, users.created_at, users.updated_at"
+    };
+}
+pub(crate) use user_columns;
+
+/// Reads the columns of a user, starting at `first`.
 pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<User, Fault> {
     Ok(User {
         id: row.get(first)?,
         email: row.get(first + 1)?,
         email_verified_at: row.get(first + 2)?,
         name: row.get(first + 3)?,
-        image: row.get(first + 4)?,
-        password: row.get(first + 5)?,
-        password_by_mail: row.get(first + 6)?,
-        security_version: row.get(first + 7)?,
-        created_at: row.get(first + 8)?,
-        updated_at: row.get(first + 9)?,
+        family_name: row.get(first + 4)?,
+        image: row.get(first + 5)?,
+        password: row.get(first + 6)?,
+        password_by_mail: row.get(first + 7)?,
+        second_factor_required: row.get(first + 8)?,
+        preferred_method: row.get::<Option<String>>(first + 9)?.and_then(|name| Method::parse(&name)),
+        security_version: row.get(first + 10)?,
+        created_at: row.get(first + 11)?,
+        updated_at: row.get(first + 12)?,
     })
 }
 
@@ -27,18 +40,21 @@ impl Tx<'_> {
     /// Says whether the user is new: an address belongs to one user only.
     pub fn insert_user(&mut self, user: &User) -> Result<bool, Fault> {
         let inserted = self.execute(
-            "INSERT INTO users (id, email, email_verified_at, name, image, password, password_by_mail,
-                                security_version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            "INSERT INTO users (id, email, email_verified_at, name, family_name, image, password, password_by_mail,
+                                second_factor_required, preferred_method, security_version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              ON CONFLICT (email) DO NOTHING",
             &[
                 (&user.id).into(),
                 user.email.as_str().into(),
                 user.email_verified_at.into(),
                 user.name.as_str().into(),
+                user.family_name.clone().into(),
                 user.image.clone().into(),
                 user.password.clone().into(),
                 user.password_by_mail.into(),
+                user.second_factor_required.into(),
+                user.preferred_method.map(|method| method.as_str()).into(),
                 user.security_version.into(),
                 user.created_at.into(),
                 user.updated_at.into(),
@@ -48,20 +64,14 @@ impl Tx<'_> {
     }
 
     pub fn user(&mut self, id: &UserId) -> Result<Option<User>, Fault> {
-        self.row(
-            "SELECT id, email, email_verified_at, name, image, password, password_by_mail,
-                    security_version, created_at, updated_at
-             FROM users WHERE id = $1",
-            &[id.into()],
-            |row| read(row, 0),
-        )
+        self.row(concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1"), &[id.into()], |row| {
+            read(row, 0)
+        })
     }
 
     pub fn user_by_email(&mut self, email: &str) -> Result<Option<User>, Fault> {
         self.row(
-            "SELECT id, email, email_verified_at, name, image, password, password_by_mail,
-                    security_version, created_at, updated_at
-             FROM users WHERE email = $1",
+            concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1"),
             &[email.into()],
             |row| read(row, 0),
         )
@@ -69,8 +79,14 @@ impl Tx<'_> {
 
     pub fn rename_user(&mut self, user: &User, now: Timestamp) -> Result<(), Fault> {
         self.execute(
-            "UPDATE users SET name = $2, image = $3, updated_at = $4 WHERE id = $1",
-            &[(&user.id).into(), user.name.as_str().into(), user.image.clone().into(), now.into()],
+            "UPDATE users SET name = $2, family_name = $3, image = $4, updated_at = $5 WHERE id = $1",
+            &[
+                (&user.id).into(),
+                user.name.as_str().into(),
+                user.family_name.clone().into(),
+                user.image.clone().into(),
+                now.into(),
+            ],
         )?;
         Ok(())
     }
@@ -116,6 +132,28 @@ impl Tx<'_> {
             &[id.into(), now.into()],
         )?;
         Ok(())
+    }
+
+    /// Whether this person needs a second factor of their own, whatever their organisations ask.
+    pub fn set_second_factor_required(&mut self, id: &UserId, required: bool) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET second_factor_required = $2 WHERE id = $1",
+            &[id.into(), required.into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn set_preferred_method(&mut self, id: &UserId, method: Method) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET preferred_method = $2 WHERE id = $1",
+            &[id.into(), method.as_str().into()],
+        )?;
+        Ok(())
+    }
+
+    /// Whether anybody has an account.
+    pub fn any_user(&mut self) -> Result<bool, Fault> {
+        Ok(self.row("SELECT id FROM users LIMIT 1", &[], |row| row.get::<String>(0))?.is_some())
     }
 
     /// Verifies the address if it is still the one the link was sent to.

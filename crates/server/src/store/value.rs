@@ -2,8 +2,8 @@
 
 use countersign_core::{
     ids::{
-        AuthenticatorId, ChallengeId, EventId, LinkId, OneTimeCodeId, OutboxId, SessionId, TrustedDeviceId,
-        UserId,
+        ApiKeyId, AuthenticatorId, ChallengeId, EventId, LinkId, OneTimeCodeId, OrganisationId, OutboxId,
+        SessionId, TrustedDeviceId, UserId,
     },
     time::Timestamp,
 };
@@ -193,6 +193,8 @@ ids! {
     SessionId,
     TrustedDeviceId,
     EventId,
+    OrganisationId,
+    ApiKeyId,
     OutboxId,
 }
 

@@ -21,7 +21,11 @@ pub(super) async fn update_user(asked: Asked) -> Result<Reply, No> {
             Some(Value::Null) => Some(None),
             _ => body.optional_text("image").map(Some),
         };
-        (ProfileChange { name, image }, body.member("email"), body.member("twoFactorEnabled"))
+        (
+            ProfileChange { name, image, ..ProfileChange::default() },
+            body.member("email"),
+            body.member("twoFactorEnabled"),
+        )
     })?;
     let who = asked.signed_in().await?;
     if email.as_ref().is_some_and(truthy) {
@@ -44,6 +48,7 @@ pub(super) async fn change_password(asked: Asked) -> Result<Reply, No> {
         new: body.secret("newPassword"),
         current: body.secret("currentPassword"),
         revoke_other_sessions: body.flag("revokeOtherSessions", false),
+        ..PasswordChange::default()
     })?;
     let who = asked.signed_in().await?;
     let changed = accounts::change_password(asked.ctx(), &asked.visitor, &who, change).await?;
@@ -94,7 +99,8 @@ pub(super) async fn delete_user(asked: Asked) -> Result<Reply, No> {
         }
         None => {
             let after = format!("&callbackURL={}", query::value(callback.as_deref().unwrap_or("/")));
-            let farewell = Farewell { password, link: asked.link("/delete-user/callback?token=", after) };
+            let link = asked.link("/delete-user/callback?token=", after);
+            let farewell = Farewell { password, link, ..Farewell::default() };
             accounts::delete(asked.ctx(), &asked.visitor, &who, farewell).await?
         }
     };
@@ -143,7 +149,7 @@ pub(super) async fn follow_reset_link(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn reset_password(asked: Asked) -> Result<Reply, No> {
     let (new, token) = asked.body(|body| (body.secret("newPassword"), body.optional_text("token")))?;
     let token = token.or_else(|| asked.query("token")).unwrap_or_default();
-    accounts::reset_password(asked.ctx(), &asked.visitor, &token, new).await?;
+    accounts::reset_password(asked.ctx(), &asked.visitor, &token, (new, &[])).await?;
     Ok(Reply::json(&json!({ "status": true })))
 }
 

@@ -7,11 +7,16 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use countersign_core::{denied::Denied, secret::Secret, session::Visitor, user::User};
+use countersign_core::{
+    denied::Denied,
+    secret::Secret,
+    session::{Reach, Scope, Visitor},
+    user::User,
+};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::errors::No;
+use super::errors::{self, Asking, No};
 use crate::{
     ctx::Ctx,
     fault::Fault,
@@ -26,9 +31,9 @@ use crate::{
         visitor,
     },
     operations::{
-        challenge::Answerer,
+        challenge::{Answerer, Holder},
         emails::LinkShape,
-        sessions::{self, Current, Minted, Renewal, SignedIn},
+        sessions::{self, Current, Handover, Minted, Renewal, SignedIn},
         tokens,
     },
 };
@@ -90,6 +95,17 @@ impl Surface {
 
     pub fn session(&self, session: &Minted) -> SetCookie {
         self.session_token(session.token.expose(), session.session.remember)
+    }
+
+    /// The reply that hands a new session over. One that may only enrol comes with a refusal: no client shall
+    /// take it for being signed in.
+    pub fn welcome(&self, reply: Reply, session: &Minted) -> Reply {
+        match session.session.scope {
+            Scope::Full => reply.cookie(self.session(session)),
+            Scope::Enrolment | Scope::Key => {
+                errors::refusal(self, &Denied::EnrolmentDue, Asking::Plain).cookie(self.session(session))
+            }
+        }
     }
 
     fn session_token(&self, token: &str, remember: bool) -> SetCookie {
@@ -252,7 +268,7 @@ impl Asked {
     pub fn link(&self, before: &str, after: String) -> LinkShape {
         let whole = self.parts.extensions.get::<OriginalUri>().map_or("", |uri| uri.path());
         let base = whole.strip_suffix(self.parts.uri.path()).unwrap_or_default();
-        LinkShape { before: format!("{base}{before}"), after }
+        LinkShape { before: format!("{base}{before}"), after, ..LinkShape::default() }
     }
 
     pub fn challenge_token(&self) -> Option<String> {
@@ -275,9 +291,13 @@ impl Asked {
 
     /// The live session, if there is one. What became of it goes into `ahead`.
     pub async fn current(&self) -> Result<Option<SignedIn>, No> {
+        self.current_within(Reach::Everything).await
+    }
+
+    async fn current_within(&self, reach: Reach) -> Result<Option<SignedIn>, No> {
         let Some(token) = &self.session_token else { return Ok(None) };
         let renewal = if self.query("disableRefresh").is_none() { Renewal::IfDue } else { Renewal::No };
-        let current = sessions::current(self.ctx(), token, renewal).await?;
+        let current = sessions::current(self.ctx(), token, renewal, reach).await?;
         let cookies = match &current {
             None => self.surface.clear_session().into(),
             Some(Current { who, renewed: true }) => self.same_session(who).into_iter().collect(),
@@ -293,10 +313,16 @@ impl Asked {
         Ok(self.current().await?.ok_or(Denied::NotSignedIn)?)
     }
 
+    /// As `signed_in`, also for somebody who must enrol before anything else.
+    pub async fn signed_in_to_enrol(&self) -> Result<SignedIn, No> {
+        Ok(self.current_within(Reach::Enrolment).await?.ok_or(Denied::NotSignedIn)?)
+    }
+
     /// Session or challenge, in the order of the wire. Asks for the session first, so that a dead one shows.
     pub async fn answerer(&self) -> Result<Answerer, No> {
-        let session = self.current().await?.and(self.session_token.clone());
-        Ok(Answerer { session, challenge: self.challenge_token() })
+        let session = self.current_within(Reach::Enrolment).await?.and(self.session_token.clone());
+        let session = session.map(Holder::Token);
+        Ok(Answerer { session, challenge: self.challenge_token(), handover: Handover::Token })
     }
 
     /// The session cookie again, with the same token.

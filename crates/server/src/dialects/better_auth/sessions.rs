@@ -16,7 +16,12 @@ use crate::{
 
 /// Anonymous is not an error: the client would forget what it knows on a 401.
 pub(super) async fn get_session(asked: Asked) -> Result<Reply, No> {
-    let (Some(who), Some(token)) = (asked.current().await?, &asked.session_token) else {
+    let current = match asked.current().await {
+        // Somebody who must enrol first is not signed in, as far as any application is concerned.
+        Err(No::Denied(Denied::EnrolmentDue)) => None,
+        current => current?,
+    };
+    let (Some(who), Some(token)) = (current, &asked.session_token) else {
         return Ok(uncached(Reply::json(&Value::Null)));
     };
     let reply = uncached(Reply::json(&wire::signed_in(&who, token)));
@@ -46,7 +51,7 @@ pub(super) async fn update(asked: Asked) -> Result<Reply, No> {
 /// Oldest first, as the original's rows come.
 pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
-    let all = sessions::list(asked.ctx(), &who).await?;
+    let all = sessions::list_while_young(asked.ctx(), &who).await?;
     let own = asked.session_token.as_deref().unwrap_or_default();
     let shown = all.iter().rev().map(|session| {
         let handle = if session.id == who.session.id { own } else { session.id.as_str() };

@@ -13,7 +13,7 @@ use crate::{
     http::{cookies::SetCookie, query, reply::Reply},
     operations::{
         emails::LinkShape,
-        sessions,
+        sessions::{self, Handover},
         sign_in::{self, Asked as SecondStep, PasswordSignIn, SignUp, SignedInOrAsked},
     },
 };
@@ -26,15 +26,14 @@ pub(super) async fn sign_up(asked: Asked) -> Result<Reply, No> {
         image: body.optional_text("image"),
         link: verification_link(&asked, body.optional_text("callbackURL")),
         remember: body.flag("rememberMe", true),
+        ..SignUp::default()
     })?;
     let remember = new.remember;
     let signed_up = sign_in::sign_up(asked.ctx(), &asked.visitor, new).await?;
     let token = signed_up.session.as_ref().map(|session| session.token.expose());
     let reply = Reply::json(&json!({ "token": token, "user": wire::user(&signed_up.user, false) }));
     Ok(match &signed_up.session {
-        Some(session) => {
-            reply.cookie(asked.surface.session(session)).cookies(remember_marker(&asked, remember))
-        }
+        Some(session) => asked.surface.welcome(reply, session).cookies(remember_marker(&asked, remember)),
         None => reply,
     })
 }
@@ -59,6 +58,7 @@ pub(super) async fn sign_in(asked: Asked) -> Result<Reply, No> {
             password: body.secret("password"),
             remember: true,
             trusted_device: asked.trusted_device(),
+            ..PasswordSignIn::default()
         };
         let callback = body.optional_text("callbackURL");
         (PasswordSignIn { remember: body.flag("rememberMe", true), ..attempt }, callback)
@@ -77,7 +77,7 @@ pub(super) async fn sign_in(asked: Asked) -> Result<Reply, No> {
             }
             let kept =
                 trusted_device.map(|kept| surface.trusted_device(&user, &kept.value, kept.seconds_left));
-            Reply::json(&body).cookie(surface.session(&session)).cookies(kept)
+            surface.welcome(Reply::json(&body), &session).cookies(kept)
         }
     };
     let reply = reply.cookies(remember_marker(&asked, remember));
@@ -111,7 +111,7 @@ pub(super) async fn social(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn sign_out(asked: Asked) -> Result<Reply, No> {
     if let Some(token) = &asked.session_token {
-        sessions::sign_out(asked.ctx(), &asked.visitor, token).await?;
+        sessions::sign_out(asked.ctx(), &asked.visitor, token, Handover::Token).await?;
     }
     Ok(Reply::json(&json!({ "success": true })).cookies(asked.surface.clear_session()))
 }

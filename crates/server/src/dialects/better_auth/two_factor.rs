@@ -1,6 +1,6 @@
 //! The two-factor plugin's eight routes (contract §8).
 
-use countersign_core::{method::Method, secret::Secret, trusted_device};
+use countersign_core::{backup_code::Shape, method::Method, secret::Secret, session::Scope, trusted_device};
 use serde_json::json;
 
 use super::{
@@ -11,8 +11,9 @@ use super::{
 use crate::{
     http::{cookies::SetCookie, reply::Reply},
     operations::{
-        authenticators::{self, Begin, Disable},
-        challenge::{self, Answered, Typed, Wishes},
+        authenticators::{self, Authority, Removal},
+        challenge::{self, Answered, Carrier, Typed, Wishes},
+        enrol::{self, Begin},
     },
 };
 
@@ -21,15 +22,17 @@ pub(super) async fn enable(asked: Asked) -> Result<Reply, No> {
         let password = body.secret("password");
         let by_mail = body.choice("method", &["otp", "totp"]) == Some("otp");
         let issuer = body.optional_text("issuer").filter(|issuer| !issuer.is_empty());
-        (Begin { password, issuer }, by_mail)
+        let backup_codes = Some(Shape::Grouped);
+        (Begin { password: Some(password), issuer, backup_codes }, by_mail)
     })?;
-    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in().await?);
+    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in_to_enrol().await?);
     if by_mail {
-        let rotated = authenticators::enable_email_code(ctx, visitor, &who, begin.password).await?;
+        let password = begin.password.unwrap_or_default();
+        let rotated = enrol::enable_email_code(ctx, visitor, &who, password).await?;
         let cookie = rotated.map(|session| asked.surface.session(&session));
         return Ok(Reply::json(&json!({ "method": "otp" })).cookies(cookie));
     }
-    let enrolment = authenticators::begin_totp(ctx, visitor, &who, begin).await?;
+    let enrolment = enrol::begin_totp(ctx, visitor, &who, begin).await?;
     Ok(Reply::json(&json!({
         "method": "totp",
         "totpURI": enrolment.uri.expose(),
@@ -50,6 +53,9 @@ pub(super) async fn verify(asked: Asked, method: Method) -> Result<Reply, No> {
     let mut body = json!({ "status": true });
     let cookies: Vec<SetCookie> =
         match challenge::answer(asked.ctx(), &asked.visitor, answerer, offered).await? {
+            Answered::SignedIn { session, .. } if session.session.scope == Scope::Enrolment => {
+                return Ok(surface.welcome(Reply::default(), &session).cookie(surface.clear(CHALLENGE)));
+            }
             Answered::SignedIn { user, session, trusted_device } => {
                 body["user"] = wire::user(&user, true);
                 body["token"] = json!(session.token.expose());
@@ -83,7 +89,7 @@ pub(super) async fn verify(asked: Asked, method: Method) -> Result<Reply, No> {
 pub(super) async fn send_otp(asked: Asked) -> Result<Reply, No> {
     asked.any_body(|body| body.flag("trustDevice", false))?;
     let answerer = asked.answerer().await?;
-    challenge::send_code(asked.ctx(), &asked.visitor, answerer).await?;
+    challenge::send_code(asked.ctx(), &asked.visitor, answerer, Carrier::Digits).await?;
     Ok(Reply::json(&json!({ "status": true })))
 }
 
@@ -93,7 +99,8 @@ fn password(asked: &Asked) -> Result<Secret<String>, No> {
 
 pub(super) async fn generate_backup_codes(asked: Asked) -> Result<Reply, No> {
     let (password, who) = (password(&asked)?, asked.signed_in().await?);
-    let codes = authenticators::renew_backup_codes(asked.ctx(), &asked.visitor, &who, password).await?;
+    let wish = (Authority::password(password), Shape::Grouped);
+    let codes = authenticators::renew_backup_codes(asked.ctx(), &asked.visitor, &who, wish).await?;
     Ok(Reply::json(&json!({ "status": true, "backupCodes": wire::exposed(&codes) })))
 }
 
@@ -105,8 +112,10 @@ pub(super) async fn get_totp_uri(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn disable(asked: Asked) -> Result<Reply, No> {
     let (password, who) = (password(&asked)?, asked.signed_in().await?);
-    let wish = Disable { password, trusted_device: asked.trusted_device() };
-    let session = authenticators::disable(asked.ctx(), &asked.visitor, &who, wish).await?;
-    let reply = Reply::json(&json!({ "status": true })).cookie(asked.surface.session(&session));
+    let authority = Authority::password(password);
+    let wish = Removal { authority, trusted_device: asked.trusted_device(), ..Removal::default() };
+    let session = authenticators::remove(asked.ctx(), &asked.visitor, &who, wish).await?;
+    let cookie = session.map(|session| asked.surface.session(&session));
+    let reply = Reply::json(&json!({ "status": true })).cookies(cookie);
     Ok(reply.cookies(asked.clear_brought(TRUSTED_DEVICE)))
 }

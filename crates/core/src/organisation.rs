@@ -1,0 +1,161 @@
+//! Organisations: who belongs to one, in which role, and what it asks of its members.
+
+use crate::{
+    denied::Denied,
+    ids::{OrganisationId, UserId},
+    method::Methods,
+    time::Timestamp,
+};
+
+/// Longest name kept, in characters.
+pub const NAME_MAX: usize = 200;
+
+/// What a member may do. Every wire's roles map onto these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Owner,
+    Admin,
+    Billing,
+    Workspaces,
+    Member,
+}
+
+impl Role {
+    pub const ALL: [Self; 5] = [Self::Owner, Self::Admin, Self::Billing, Self::Workspaces, Self::Member];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Billing => "billing",
+            Self::Workspaces => "workspaces",
+            Self::Member => "member",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+
+    /// Whether people of this role set rules and reset members.
+    pub const fn administers(self) -> bool {
+        matches!(self, Self::Owner | Self::Admin)
+    }
+
+    /// Who stands above whom. Billing, workspaces and plain members are each other's equals.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Owner => 2,
+            Self::Admin => 1,
+            Self::Billing | Self::Workspaces | Self::Member => 0,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Organisation {
+    pub id: OrganisationId,
+    /// The name another system knows it by; unique.
+    pub external_id: Option<String>,
+    pub name: String,
+    pub rules: Rules,
+    pub created_at: Timestamp,
+}
+
+/// What an organisation asks of its members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    pub second_factor_required: bool,
+    /// The methods that count as a second factor here.
+    pub methods: Methods,
+}
+
+/// One person's place in one organisation.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    pub organisation: Organisation,
+    pub role: Role,
+}
+
+/// Whether one person may take another's factors away so that they enrol anew. Nobody resets a superior or
+/// themselves. A reset reaches into every organisation the other belongs to, so the one who resets must
+/// administer each of them.
+pub fn may_reset(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership])) -> Result<(), Denied> {
+    let (actor, own) = actor;
+    let (other, theirs) = target;
+    let role_in = |id: &OrganisationId| own.iter().find(|one| one.organisation.id == *id).map(|one| one.role);
+    let outranks = |one: &Membership| {
+        role_in(&one.organisation.id).is_some_and(|role| role.administers() && role.rank() >= one.role.rank())
+    };
+    if actor != other && !theirs.is_empty() && theirs.iter().all(outranks) {
+        Ok(())
+    } else {
+        Err(Denied::NotPermitted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(organisation: &str, role: Role) -> Membership {
+        Membership {
+            organisation: Organisation {
+                id: OrganisationId::from(organisation.to_owned()),
+                external_id: None,
+                name: String::new(),
+                rules: Rules::default(),
+                created_at: Timestamp::from_seconds(0),
+            },
+            role,
+        }
+    }
+
+    fn may(own: &[Membership], theirs: &[Membership]) -> bool {
+        let (ada, bob) = (UserId::from("ada".to_owned()), UserId::from("bob".to_owned()));
+        may_reset((&ada, own), (&bob, theirs)).is_ok()
+    }
+
+    #[test]
+    fn roles_are_read_back() {
+        for role in Role::ALL {
+            assert_eq!(Role::parse(role.as_str()), Some(role));
+        }
+        assert_eq!(Role::parse("king"), None);
+    }
+
+    #[test]
+    fn nobody_resets_a_superior_or_a_stranger() {
+        for (actor, target, allowed) in [
+            (Role::Owner, Role::Owner, true),
+            (Role::Owner, Role::Admin, true),
+            (Role::Admin, Role::Owner, false),
+            (Role::Admin, Role::Admin, true),
+            (Role::Admin, Role::Member, true),
+            (Role::Billing, Role::Member, false),
+            (Role::Workspaces, Role::Member, false),
+            (Role::Member, Role::Member, false),
+        ] {
+            assert_eq!(may(&[member("a", actor)], &[member("a", target)]), allowed, "{actor:?} {target:?}");
+        }
+        assert!(!may(&[member("a", Role::Owner)], &[member("b", Role::Member)]));
+        assert!(!may(&[member("a", Role::Owner)], &[]));
+        assert!(!may(&[], &[]));
+    }
+
+    #[test]
+    fn nobody_resets_themselves() {
+        let ada = UserId::from("ada".to_owned());
+        let own = [member("a", Role::Owner)];
+        assert_eq!(may_reset((&ada, &own), (&ada, &own)), Err(Denied::NotPermitted));
+    }
+
+    #[test]
+    fn an_administrator_of_one_organisation_has_no_say_over_somebody_who_is_also_in_another() {
+        let own = [member("a", Role::Owner)];
+        assert!(!may(&own, &[member("a", Role::Member), member("b", Role::Member)]));
+        let both = [member("a", Role::Owner), member("b", Role::Admin)];
+        assert!(may(&both, &[member("a", Role::Member), member("b", Role::Member)]));
+        assert!(!may(&both, &[member("a", Role::Member), member("b", Role::Owner)]));
+    }
+}

@@ -1,0 +1,345 @@
+//! Enrolling: beginning it, confirming it, and what the account looks like afterwards.
+
+use countersign_core::{
+    authenticator::{self, Authenticator},
+    backup_code::Shape,
+    challenge::{Enrols, Wants},
+    denied::Denied,
+    event::Kind,
+    ids::AuthenticatorId,
+    message::Notice,
+    method::Method,
+    secret::Secret,
+    session::{Reach, Visitor},
+    totp::{self, Parameters, Totp},
+};
+use serde_json::json;
+
+use crate::{
+    ctx::Ctx,
+    fault::Fault,
+    operations::{
+        Act, Outcome, Whose,
+        authenticators::{self, Asking},
+        challenge::{self, Typed},
+        emails::{self, LinkShape, Mailer},
+        passwords,
+        sessions::{self, Handover, Minted, SignedIn},
+    },
+    store::{Purpose, Tx},
+};
+
+/// A TOTP enrolment that waits for its first code. Shown once.
+#[derive(Debug)]
+pub struct TotpEnrolment {
+    pub uri: Secret<String>,
+    /// The seed as people type it.
+    pub secret: Secret<String>,
+    pub backup_codes: Vec<Secret<String>>,
+}
+
+#[derive(Default)]
+pub struct Begin {
+    /// Where the wire has one for this; a fresh session has to do otherwise.
+    pub password: Option<Secret<String>>,
+    /// The name shown in the authenticator app; the application's if absent.
+    pub issuer: Option<String>,
+    /// Backup codes that come with it, if the wire shows them now and not when it is confirmed.
+    pub backup_codes: Option<Shape>,
+}
+
+/// Begins a TOTP enrolment and the backup codes that come with it; an unfinished one before it is void.
+pub async fn begin_totp(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    asked: Begin,
+) -> Outcome<TotpEnrolment> {
+    let password_now = asked.password.is_some();
+    if let Some(password) = asked.password {
+        passwords::check(ctx, visitor, &who.user, password).await?;
+    }
+    let act = Act::begin(ctx, visitor);
+    let issuer = asked.issuer.unwrap_or_else(|| ctx.config.app_name.clone());
+    let (seen, shape) = (who.clone(), asked.backup_codes);
+    ctx.write(move |tx| {
+        let asking = Asking { reach: Reach::Enrolment, password_now };
+        let (who, authenticators) = match authenticators::may_change(&act, tx, &seen, asking)? {
+            Ok(allowed) => allowed,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if authenticator::is_enrolled(&authenticators, Method::Totp) {
+            return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
+        }
+        if let Err(denied) = act.policy_for(tx, &who.user)?.may_enrol(Method::Totp) {
+            return Ok(Err(denied));
+        }
+        let user = &who.user;
+        let seed = totp::new_seed(act.dice());
+        let parameters = Parameters::default();
+        let uri = totp::uri(&issuer, &user.email, seed.expose(), parameters);
+        let secret = totp::base32(seed.expose());
+        tx.discard_enrolments(&user.id, Method::Totp)?;
+        tx.insert_authenticator(
+            &act.vault,
+            &Authenticator {
+                id: AuthenticatorId::new(act.now, act.dice()),
+                user_id: user.id.clone(),
+                kind: authenticator::Kind::Totp(Totp { seed, parameters, last_step: None }),
+                created_at: act.now,
+                confirmed_at: None,
+            },
+        )?;
+        let backup_codes = match shape {
+            Some(shape) => authenticators::new_backup_codes(&act, tx, &who, (shape, false))?,
+            None => Vec::new(),
+        };
+        let whose = Whose::session(&user.id, &who.session.id);
+        act.record(tx, Kind::EnrolmentBegun, whose, json!({ "method": Method::Totp }))?;
+        Ok(Ok(TotpEnrolment { uri, secret, backup_codes }))
+    })
+    .await
+}
+
+/// Forgets a TOTP enrolment that was begun and not confirmed.
+pub async fn cancel_totp(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let who = match sessions::still(&act, tx, &seen, Reach::Enrolment)? {
+            Ok(who) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
+        if authenticator::is_enrolled(&authenticators, Method::Totp) {
+            return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
+        }
+        tx.discard_enrolments(&who.user.id, Method::Totp)?;
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::EnrolmentCancelled, whose, json!({ "method": Method::Totp }))?;
+        Ok(Ok(()))
+    })
+    .await
+}
+
+pub struct Confirm {
+    pub code: Secret<String>,
+    /// Backup codes to be made now, if the wire did not show them at the beginning.
+    pub backup_codes: Option<Shape>,
+    pub handover: Handover,
+}
+
+/// A confirmed enrolment: the account has a second factor.
+#[derive(Debug)]
+pub struct Confirmed {
+    pub who: SignedIn,
+    pub backup_codes: Vec<Secret<String>>,
+    /// The asking session under its new token, where the surface can hand one over.
+    pub rotated: Option<Minted>,
+}
+
+/// Confirms a TOTP enrolment with its first code. Of two confirmations at once, one succeeds.
+pub async fn confirm_totp(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    asked: Confirm,
+) -> Outcome<Confirmed> {
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        // Not whether the account is as it was: a confirmation that came second shall hear just that.
+        tx.lock_user(&seen.user.id)?;
+        let who = match sessions::again(&act, tx, &seen)? {
+            Some(who) => who,
+            None => return Ok(Err(already_confirmed(tx, &seen)?)),
+        };
+        if let Err(denied) = who.session.scope.reaches(Reach::Enrolment) {
+            return Ok(Err(denied));
+        }
+        let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
+        if authenticator::is_enrolled(&authenticators, Method::Totp) {
+            return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
+        }
+        let waiting = |one: &Authenticator| one.method() == Method::Totp && one.awaits_proof(act.now);
+        if !authenticators.iter().any(waiting) {
+            return Ok(Err(Denied::NoEnrolment));
+        }
+        let typed = Typed { method: Method::Totp, code: asked.code.clone() };
+        let pass = match challenge::prove(&act, tx, &who, (&typed, Wants::Enrolment))? {
+            Ok(pass) => pass,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let mut proven = who;
+        proven.session.proofs = pass.proofs.clone();
+        let rotated = complete(&act, tx, &mut proven, (&pass.enrols, pass.method, asked.handover))?;
+        let backup_codes = match asked.backup_codes {
+            Some(shape) => authenticators::new_backup_codes(&act, tx, &proven, (shape, true))?,
+            None => Vec::new(),
+        };
+        Ok(Ok(Confirmed { who: proven, backup_codes, rotated }))
+    })
+    .await
+}
+
+/// Whether the asking session ended because the same enrolment was confirmed a moment ago.
+fn already_confirmed(tx: &mut Tx<'_>, seen: &SignedIn) -> Result<Denied, Fault> {
+    let methods = tx.methods_enrolled(&seen.user.id)?;
+    let just_now = !seen.second_factor_is_on && methods.contains(&Method::Totp);
+    Ok(if just_now { Denied::AlreadyEnrolled(Method::Totp) } else { Denied::NotSignedIn })
+}
+
+/// What a passed proof enrols, and what follows from it.
+pub(crate) fn complete(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &mut SignedIn,
+    added: (&Enrols, Method, Handover),
+) -> Result<Option<Minted>, Fault> {
+    let (enrols, method, handover) = added;
+    match enrols {
+        Enrols::Confirm(id) => confirm(act, tx, id)?,
+        Enrols::EmailCode | Enrols::Nothing => add_email_code(act, tx, who)?,
+    }
+    let was_on = std::mem::replace(&mut who.second_factor_is_on, true);
+    factor_added(act, tx, who, (method, was_on, handover))
+}
+
+fn confirm(act: &Act, tx: &mut Tx<'_>, id: &AuthenticatorId) -> Result<(), Fault> {
+    if tx.confirm_authenticator(id, act.now)? {
+        Ok(())
+    } else {
+        Err(Fault::internal("an enrolment was confirmed twice"))
+    }
+}
+
+pub(crate) fn add_email_code(act: &Act, tx: &mut Tx<'_>, who: &SignedIn) -> Result<(), Fault> {
+    let one = Authenticator {
+        id: AuthenticatorId::new(act.now, act.dice()),
+        user_id: who.user.id.clone(),
+        kind: authenticator::Kind::EmailCode,
+        created_at: act.now,
+        confirmed_at: Some(act.now),
+    };
+    tx.insert_authenticator(&act.vault, &one)
+}
+
+/// After a factor was added: sessions that never showed it end, trusted devices go, open challenges die, the
+/// user hears of it. The first factor gives the asking session a new token where the surface can hand it
+/// over; a further one leaves it be.
+pub(crate) fn factor_added(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &SignedIn,
+    added: (Method, bool, Handover),
+) -> Result<Option<Minted>, Fault> {
+    let (method, was_on, handover) = added;
+    let user = &who.user;
+    if method == Method::Totp {
+        tx.activate_backup_codes(&user.id, act.now)?;
+    }
+    tx.raise_security_version(&user.id, act.now)?;
+    // Binding anew is the way back from the hard stop (63B §3.2.2).
+    tx.forgive_guesses(&user.id)?;
+    tx.delete_trusted_devices(&user.id)?;
+    act.record(
+        tx,
+        Kind::AuthenticatorAdded,
+        Whose::session(&user.id, &who.session.id),
+        json!({ "method": method }),
+    )?;
+    act.notify(tx, user, Notice::AuthenticatorAdded { method })?;
+    let handover = if was_on { Handover::Nothing } else { handover };
+    Ok(sessions::start_over(act, tx, who, handover)?.0)
+}
+
+/// Makes codes by mail a second factor, at once: the wire has no confirming step.
+pub async fn enable_email_code(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    password: Secret<String>,
+) -> Outcome<Option<Minted>> {
+    passwords::check(ctx, visitor, &who.user, password).await?;
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let asking = Asking { reach: Reach::Enrolment, password_now: true };
+        let (who, authenticators) = match authenticators::may_change(&act, tx, &seen, asking)? {
+            Ok(allowed) => allowed,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if authenticator::is_enrolled(&authenticators, Method::EmailCode) {
+            return Ok(Ok(None));
+        }
+        if let Err(denied) = act.policy_for(tx, &who.user)?.may_enrol(Method::EmailCode) {
+            return Ok(Err(denied));
+        }
+        add_email_code(&act, tx, &who)?;
+        let added = (Method::EmailCode, who.second_factor_is_on, Handover::Token);
+        factor_added(&act, tx, &who, added).map(Ok)
+    })
+    .await
+}
+
+pub struct BeginEmail {
+    /// The address the wire names, if it does; it must be the person's own.
+    pub email: Option<String>,
+    pub link: LinkShape,
+}
+
+/// Mails a link that makes the mailbox a second factor.
+pub async fn begin_email(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: BeginEmail) -> Outcome<()> {
+    if asked.email.is_some_and(|email| !email.eq_ignore_ascii_case(&who.user.email)) {
+        return Err(Denied::EmailMismatch.into());
+    }
+    let act = Act::begin(ctx, visitor);
+    let mailer = Mailer::new(ctx, asked.link);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let asking = Asking { reach: Reach::Enrolment, password_now: false };
+        let (who, authenticators) = match authenticators::may_change(&act, tx, &seen, asking)? {
+            Ok(allowed) => allowed,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if authenticator::is_enrolled(&authenticators, Method::EmailCode) {
+            return Ok(Err(Denied::AlreadyEnrolled(Method::EmailCode)));
+        }
+        if let Err(denied) = act.policy_for(tx, &who.user)?.may_enrol(Method::EmailCode) {
+            return Ok(Err(denied));
+        }
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::EnrolmentBegun, whose, json!({ "method": Method::EmailCode }))?;
+        mailer.send_for_session(&act, tx, &who).map(Ok)
+    })
+    .await
+}
+
+/// Follows that link: the mailbox is a second factor from now on, and the session that asked for it has
+/// shown it. Whoever follows the link needs no session; the one that asked must still be there.
+pub async fn finish_email(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let token = Secret::from(token);
+    ctx.write(move |tx| {
+        let link = match emails::find(&act, tx, token.expose(), &[Purpose::EnrolEmail])? {
+            Ok(link) => link,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        tx.lock_user(&link.user_id)?;
+        if !tx.spend_link(&link.id, act.now)? {
+            return Ok(Err(Denied::LinkInvalid));
+        }
+        let asked_by = link.session_id.as_ref().map(|id| tx.signed_in_by_id(id)).transpose()?.flatten();
+        let live = asked_by.filter(|who| who.session.is_live(act.now) && who.user.email == link.email);
+        let Some(mut who) = live else {
+            return Ok(Err(Denied::LinkInvalid));
+        };
+        if tx.methods_enrolled(&who.user.id)?.contains(&Method::EmailCode) {
+            return Ok(Err(Denied::LinkInvalid));
+        }
+        who.session.proofs = who.session.proofs.clone().with(Method::EmailCode, act.now);
+        complete(&act, tx, &mut who, (&Enrols::EmailCode, Method::EmailCode, Handover::Nothing))?;
+        Ok(Ok(()))
+    })
+    .await
+}

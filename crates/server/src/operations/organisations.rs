@@ -1,0 +1,271 @@
+//! Organisations: joining one, what it asks of its members, and taking a member's factors away.
+
+use countersign_core::{
+    denied::Denied,
+    event::Kind,
+    ids::{OrganisationId, UserId},
+    message::Notice,
+    method::Methods,
+    organisation::{self, Membership, NAME_MAX, Organisation, Role, Rules},
+    policy::{self, Standing},
+    session::{Reach, Visitor},
+    user::User,
+};
+use serde_json::json;
+
+use crate::{
+    ctx::Ctx,
+    fault::Fault,
+    operations::{
+        Act, Outcome, Whose,
+        sessions::{self, SignedIn},
+    },
+    store::Tx,
+};
+
+/// The organisation of whoever comes through a surface that knows only one.
+const HOME: &str = "home";
+
+/// Where somebody who signs up belongs.
+#[derive(Clone, Debug, Default)]
+pub enum Belonging {
+    #[default]
+    Nowhere,
+    /// To a new organisation, as its owner.
+    Founds { name: String },
+    /// To the organisation another system knows by this id; made when the first member comes.
+    Joins { external_id: String },
+    /// To this server's own organisation; its first member ever, if nobody has an account yet, owns it.
+    Home,
+    /// As `Home`, but only for the very first account.
+    FirstAtHome,
+}
+
+/// A place somebody is about to take.
+pub(crate) struct Place {
+    organisation: Organisation,
+    role: Role,
+    is_new: bool,
+}
+
+fn new_organisation(act: &Act, external_id: Option<&str>, name: &str) -> Organisation {
+    Organisation {
+        id: OrganisationId::new(act.now, act.dice()),
+        external_id: external_id.map(str::to_owned),
+        name: name.chars().take(NAME_MAX).collect(),
+        rules: Rules::default(),
+        created_at: act.now,
+    }
+}
+
+/// Finds or makes the organisation, before the account is made: whether anybody else is here decides who owns
+/// the server's own.
+pub(crate) fn place_for(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    belonging: &Belonging,
+) -> Result<Result<Option<Place>, Denied>, Fault> {
+    let (external_id, name, role) = match belonging {
+        Belonging::Nowhere => return Ok(Ok(None)),
+        Belonging::Founds { name } => {
+            let organisation = new_organisation(act, None, name);
+            tx.insert_organisation(&organisation)?;
+            return Ok(Ok(Some(Place { organisation, role: Role::Owner, is_new: true })));
+        }
+        Belonging::Joins { external_id } => (external_id.as_str(), external_id.as_str(), Role::Member),
+        Belonging::Home | Belonging::FirstAtHome => {
+            let first = is_first(tx)?;
+            if matches!(belonging, Belonging::FirstAtHome) && !first {
+                return Ok(Err(Denied::AlreadySetUp));
+            }
+            (HOME, HOME, if first { Role::Owner } else { Role::Member })
+        }
+    };
+    let new = new_organisation(act, Some(external_id), name);
+    // Of two that come first at once, one makes it and the other finds it.
+    let is_new = tx.insert_organisation(&new)?;
+    let found = if is_new { Some(new) } else { tx.organisation_by_external_id(external_id)? };
+    let organisation = found.ok_or_else(|| Fault::internal("an organisation is neither new nor known"))?;
+    Ok(Ok(Some(Place { organisation, role, is_new })))
+}
+
+/// Whether nobody has an account. Whoever hears yes is alone with it until their transaction ends.
+fn is_first(tx: &mut Tx<'_>) -> Result<bool, Fault> {
+    if tx.any_user()? {
+        return Ok(false);
+    }
+    tx.lock_schema()?;
+    Ok(!tx.any_user()?)
+}
+
+pub(crate) fn join(act: &Act, tx: &mut Tx<'_>, user: &User, place: Option<Place>) -> Result<(), Fault> {
+    let Some(Place { organisation, role, is_new }) = place else { return Ok(()) };
+    tx.insert_membership(&organisation.id, &user.id, (role, act.now))?;
+    let detail = json!({ "organisation": organisation.id, "role": role.as_str() });
+    let kind = if is_new { Kind::OrganisationCreated } else { Kind::OrganisationJoined };
+    act.record(tx, kind, Whose::user(&user.id), detail)
+}
+
+pub(crate) fn is_member(tx: &mut Tx<'_>, user: &UserId, external_id: &str) -> Result<bool, Fault> {
+    let here = |one: &Membership| one.organisation.external_id.as_deref() == Some(external_id);
+    Ok(tx.memberships(user)?.iter().any(here))
+}
+
+/// What the person belongs to, the oldest membership first.
+pub async fn of(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
+    let user = user.clone();
+    Ok(ctx.store.read(move |tx| tx.memberships(&user)).await?)
+}
+
+/// Whether anybody has an account on this server.
+pub async fn anybody_here(ctx: &Ctx) -> Outcome<bool> {
+    Ok(ctx.store.read(|tx| tx.any_user()).await?)
+}
+
+/// What is to change of an organisation's rules.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RuleChange {
+    pub second_factor_required: Option<bool>,
+    pub methods: Option<Methods>,
+}
+
+/// Changes the rules of the person's own (oldest) organisation. From that moment, members who must enrol may
+/// do nothing else; the one who said so has until their next sign-in or refresh.
+pub async fn change_rules(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    change: RuleChange,
+) -> Outcome<Rules> {
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let (who, memberships) = match administrator(&act, tx, &seen)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let Some(Membership { organisation, role }) = memberships.first() else {
+            return Ok(Err(Denied::NoOrganisation));
+        };
+        if !role.administers() {
+            return Ok(Err(Denied::NotPermitted));
+        }
+        let before = organisation.rules;
+        let rules = Rules {
+            second_factor_required: change.second_factor_required.unwrap_or(before.second_factor_required),
+            methods: change.methods.unwrap_or(before.methods),
+        };
+        tx.set_rules(&organisation.id, rules)?;
+        if rules.second_factor_required {
+            tx.demote_sessions_without_second_factor(&organisation.id, who.session.id.as_str())?;
+        }
+        let detail = json!({
+            "organisation": organisation.id,
+            "second_factor_required": rules.second_factor_required,
+            "methods": rules.methods.to_text(),
+        });
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::OrganisationRulesChanged, whose, detail)?;
+        Ok(Ok(rules))
+    })
+    .await
+}
+
+/// Somebody who acts on others, freshly proven (SEC-101), and what they belong to.
+fn administrator(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    seen: &SignedIn,
+) -> Result<Result<(SignedIn, Vec<Membership>), Denied>, Fault> {
+    let who = match sessions::still(act, tx, seen, Reach::Everything)? {
+        Ok(who) => who,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let memberships = tx.memberships(&who.user.id)?;
+    let standing = Standing {
+        second_factor_is_on: who.second_factor_is_on,
+        proofs: &who.session.proofs,
+        password_now: false,
+        by_key: false,
+        enrolled_here_at: None,
+    };
+    // A role first: whoever has none needs no fresh proof to hear so.
+    if memberships.is_empty() {
+        return Ok(Err(Denied::NoOrganisation));
+    }
+    if !memberships.iter().any(|one| one.role.administers()) {
+        return Ok(Err(Denied::NotPermitted));
+    }
+    Ok(policy::may_change_factors(standing, act.now).map(|()| (who, memberships)))
+}
+
+pub struct Reset {
+    pub user: UserId,
+    /// Whether the person needs a second factor from now on, whatever the organisation says; `None` leaves it.
+    pub require: Option<bool>,
+}
+
+/// Takes every factor of a member away, and with them sessions, trusted devices, backup codes and API keys, in
+/// one transaction. The person hears of it, and enrols anew.
+pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Reset) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let (who, own) = match administrator(&act, tx, &seen)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        tx.lock_user(&asked.user)?;
+        let Some(target) = tx.user(&asked.user)? else {
+            return Ok(Err(Denied::UserNotFound));
+        };
+        let theirs = tx.memberships(&target.id)?;
+        let strangers =
+            !theirs.iter().any(|one| own.iter().any(|o| o.organisation.id == one.organisation.id));
+        if strangers {
+            // Whether somebody else's people exist is nobody's business.
+            return Ok(Err(Denied::UserNotFound));
+        }
+        if let Err(denied) = organisation::may_reset((&who.user.id, &own), (&target.id, &theirs)) {
+            return Ok(Err(denied));
+        }
+        clear_factors(&act, tx, &target)?;
+        if let Some(required) = asked.require {
+            tx.set_second_factor_required(&target.id, required)?;
+        }
+        let detail = json!({ "by": who.user.id, "required": asked.require });
+        act.record(tx, Kind::SecondFactorReset, Whose::user(&target.id), detail)?;
+        act.notify(tx, &target, Notice::SecondFactorReset)?;
+        Ok(Ok(()))
+    })
+    .await
+}
+
+fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault> {
+    let id = &target.id;
+    tx.delete_authenticators(id)?;
+    tx.delete_backup_codes(id)?;
+    tx.delete_trusted_devices(id)?;
+    tx.delete_api_keys(id)?;
+    tx.delete_sessions(id, None)?;
+    tx.forgive_guesses(id)?;
+    tx.raise_security_version(id, act.now)
+}
+
+/// Whether the person themselves needs a second factor from now on. Nobody frees themselves of what an
+/// administrator or their organisation asks.
+pub async fn require_of_oneself(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, required: bool) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
+            Ok(who) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if !required && act.policy_for(tx, &who.user)?.required {
+            return Ok(Err(Denied::SecondFactorRequired));
+        }
+        tx.set_second_factor_required(&who.user.id, required).map(Ok)
+    })
+    .await
+}

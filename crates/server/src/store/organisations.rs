@@ -1,0 +1,125 @@
+//! Rows of `organisations` and `memberships`.
+
+use countersign_core::{
+    ids::{OrganisationId, UserId},
+    method::Methods,
+    organisation::{Membership, Organisation, Role, Rules},
+    time::Timestamp,
+};
+
+use crate::{
+    fault::Fault,
+    store::{Row, Tx},
+};
+
+impl Tx<'_> {
+    /// Says whether it is new: an external id names one organisation only.
+    pub fn insert_organisation(&mut self, one: &Organisation) -> Result<bool, Fault> {
+        let inserted = self.execute(
+            "INSERT INTO organisations (id, external_id, name, second_factor_required, methods, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (external_id) DO NOTHING",
+            &[
+                (&one.id).into(),
+                one.external_id.clone().into(),
+                one.name.as_str().into(),
+                one.rules.second_factor_required.into(),
+                one.rules.methods.to_text().into(),
+                one.created_at.into(),
+            ],
+        )?;
+        Ok(inserted == 1)
+    }
+
+    pub fn organisation_by_external_id(&mut self, external_id: &str) -> Result<Option<Organisation>, Fault> {
+        self.row(
+            "SELECT id, external_id, name, second_factor_required, methods, created_at
+             FROM organisations WHERE external_id = $1",
+            &[external_id.into()],
+            |row| read(row, 0),
+        )
+    }
+
+    pub fn set_rules(&mut self, id: &OrganisationId, rules: Rules) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE organisations SET second_factor_required = $2, methods = $3 WHERE id = $1",
+            &[id.into(), rules.second_factor_required.into(), rules.methods.to_text().into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn insert_membership(
+        &mut self,
+        organisation: &OrganisationId,
+        user: &UserId,
+        as_of: (Role, Timestamp),
+    ) -> Result<(), Fault> {
+        let (role, now) = as_of;
+        self.execute(
+            "INSERT INTO memberships (organisation_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (organisation_id, user_id) DO NOTHING",
+            &[organisation.into(), user.into(), role.as_str().into(), now.into()],
+        )?;
+        Ok(())
+    }
+
+    /// What the person belongs to, the oldest membership first.
+    pub fn memberships(&mut self, user: &UserId) -> Result<Vec<Membership>, Fault> {
+        self.rows(
+            "SELECT m.role, o.id, o.external_id, o.name, o.second_factor_required, o.methods, o.created_at
+             FROM memberships m JOIN organisations o ON o.id = m.organisation_id
+             WHERE m.user_id = $1 ORDER BY m.created_at, o.id",
+            &[user.into()],
+            |row| {
+                let role = Role::parse(&row.get::<String>(0)?)
+                    .ok_or_else(|| Fault::internal("memberships: a stored role is not one"))?;
+                Ok(Membership { role, organisation: read(row, 1)? })
+            },
+        )
+    }
+
+    /// Names of organisations that would be left with members and without an owner.
+    pub fn owned_alone(&mut self, user: &UserId) -> Result<Vec<String>, Fault> {
+        self.rows(
+            "SELECT o.name FROM memberships m JOIN organisations o ON o.id = m.organisation_id
+             WHERE m.user_id = $1 AND m.role = 'owner'
+               AND EXISTS (SELECT 1 FROM memberships other
+                           WHERE other.organisation_id = o.id AND other.user_id <> $1)
+               AND NOT EXISTS (SELECT 1 FROM memberships other
+                               WHERE other.organisation_id = o.id AND other.user_id <> $1
+                                 AND other.role = 'owner')
+             ORDER BY o.name",
+            &[user.into()],
+            |row| row.get(0),
+        )
+    }
+
+    /// Members without a confirmed second factor may only enrol from now on; `except` is the session that says so.
+    pub fn demote_sessions_without_second_factor(
+        &mut self,
+        organisation: &OrganisationId,
+        except: &str,
+    ) -> Result<u64, Fault> {
+        self.execute(
+            "UPDATE sessions SET scope = 'enrolment'
+             WHERE id <> $2
+               AND user_id IN (SELECT user_id FROM memberships WHERE organisation_id = $1)
+               AND NOT EXISTS (SELECT 1 FROM authenticators a
+                               WHERE a.user_id = sessions.user_id AND a.confirmed_at IS NOT NULL)",
+            &[organisation.into(), except.into()],
+        )
+    }
+}
+
+fn read(row: &Row<'_>, first: usize) -> Result<Organisation, Fault> {
+    Ok(Organisation {
+        id: row.get(first)?,
+        external_id: row.get(first + 1)?,
+        name: row.get(first + 2)?,
+        rules: Rules {
+            second_factor_required: row.get(first + 3)?,
+            methods: Methods::from_text(row.get::<Option<String>>(first + 4)?.as_deref()),
+        },
+        created_at: row.get(first + 5)?,
+    })
+}
