@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::{
-    extract::{OriginalUri, Request},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -11,9 +11,10 @@ use countersign_core::{denied::Denied, secret::Secret, session::Visitor, user::U
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::errors::No;
+use super::{BASE, errors::No};
 use crate::{
     ctx::Ctx,
+    dialects::Mount,
     fault::Fault,
     http::{
         cookies::{Jar, SetCookie, Signer},
@@ -69,7 +70,7 @@ impl Surface {
             domain: config.better_auth.cookie_domain.clone(),
             secure,
         };
-        let origins = TrustedOrigins::new(&config.public_url, &config.trusted_origins)?;
+        let origins = TrustedOrigins::of(config)?;
         Ok(Self {
             limiter: Limiter::new(LIMITED_ADDRESSES),
             tokens: tokens::Recent::default(),
@@ -250,9 +251,7 @@ impl Asked {
 
     /// A link to mail, which leads back to where this dialect was asked: at the root or under its own prefix.
     pub fn link(&self, before: &str, after: String) -> LinkShape {
-        let whole = self.parts.extensions.get::<OriginalUri>().map_or("", |uri| uri.path());
-        let base = whole.strip_suffix(self.parts.uri.path()).unwrap_or_default();
-        LinkShape { before: format!("{base}{before}"), after }
+        Mount::link(&self.parts.extensions, &format!("{BASE}{before}"), after)
     }
 
     pub fn challenge_token(&self) -> Option<String> {
