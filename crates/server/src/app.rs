@@ -4,11 +4,12 @@ use std::{io::IsTerminal, net::SocketAddr, sync::Arc};
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::on,
 };
 use countersign_core::secret::same;
 use serde_json::json;
@@ -25,12 +26,18 @@ use crate::{
     config::{Config, MasterKeys},
     ctx::Ctx,
     delivery::{Courier, Nudge, Parts},
-    dialects,
+    dialects::{self, Mounting, RouteRow},
     dice::Dice,
     fault::Fault,
     hashing::{self, Hasher},
-    http::{connections, origins::TrustedOrigins, security_headers::SecurityHeaders},
+    http::{
+        connections,
+        origins::TrustedOrigins,
+        routes::{Route, Routes},
+        security_headers::SecurityHeaders,
+    },
     operations::housekeeping,
+    outbox_page,
     store::Store,
     vault::{Keyring, Vault},
 };
@@ -153,16 +160,42 @@ pub(crate) fn check_keys(held: &[Checked], known: &[Checked]) -> Result<(), Faul
 
 /// Every route there is, with what holds for all of them.
 pub fn router(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
-    let origins = Arc::new(TrustedOrigins::new(&ctx.config.public_url, &ctx.config.trusted_origins)?);
-    let router = Router::new()
-        .route("/health/live", get(|| async { Json(json!({ "status": "live" })) }))
-        .route("/health/ready", get(ready).with_state(Arc::clone(ctx)))
-        .merge(dialects::router(ctx)?);
-    let router = if ctx.config.demo { router.merge(crate::outbox_page::router(ctx)) } else { router };
-    Ok(router
+    let origins = Arc::new(TrustedOrigins::of(&ctx.config)?);
+    let mounting = Mounting::of(&ctx.config, dialects::ALL);
+    let shared = shared(&ctx.config, &mounting).router().with_state(Arc::clone(ctx));
+    Ok(shared
+        .merge(mounting.router(ctx)?)
         .layer(middleware::from_fn(short_addresses))
         .layer(CatchPanicLayer::new())
         .layer(SecurityHeaders::new(&ctx.config.public_url, origins)))
+}
+
+/// The list of them: what no dialect owns, and each dialect's under its prefix and at the root.
+pub fn routes(ctx: &Ctx) -> Vec<Route> {
+    let mounting = Mounting::of(&ctx.config, dialects::ALL);
+    let mut all = shared(&ctx.config, &mounting).list();
+    all.extend(mounting.routes());
+    all
+}
+
+/// What no dialect owns. These paths are the same at every host.
+fn shared(config: &Config, mounting: &Mounting) -> Routes<Arc<Ctx>> {
+    const GET: Method = Method::GET;
+    // Written once: the table cannot change while the server runs.
+    let table = Bytes::from(serde_json::to_vec(&mounting.table()).unwrap_or_default());
+    let table = async move || ([(header::CONTENT_TYPE, "application/json")], table.clone());
+    let routes = Routes::default()
+        .on(GET, "/health/live", |method| on(method, async || Json(json!({ "status": "live" }))))
+        .on(GET, "/health/ready", |method| on(method, ready))
+        .on(GET, "/v1/dialects", |method| on(method, table));
+    match config.demo {
+        true => routes.on(GET, "/dev/outbox", |method| on(method, outbox_page::outbox)).on(
+            GET,
+            "/dev/outbox.css",
+            |method| on(method, outbox_page::style),
+        ),
+        false => routes,
+    }
 }
 
 /// SEC-117.
@@ -222,6 +255,7 @@ impl Server {
         if !ctx.config.demo {
             announce(&ctx.config, address);
         }
+        tell_shadowed(&ctx.config);
         connections::serve(listener, router, ctx.config.trusted_proxies.clone(), stop).await;
         wind_down(&nudge, delivering, &keeping).await;
         Ok(())
@@ -235,6 +269,18 @@ fn announce(config: &Config, address: SocketAddr) {
         println!("Public URL: {}", config.origin());
     }
     info!(%address, public_url = config.origin(), "listening");
+}
+
+/// Whoever configures the order should see what it costs.
+fn tell_shadowed(config: &Config) {
+    for dialect in Mounting::of(config, dialects::ALL).table().dialects {
+        for RouteRow { method, path, shadowed_by, .. } in dialect.routes {
+            if let Some(by) = shadowed_by {
+                let (dialect, prefix) = (dialect.name, &dialect.prefix);
+                info!(dialect, method, path, by, reachable = format!("{prefix}{path}"), "route shadowed");
+            }
+        }
+    }
 }
 
 async fn wind_down(nudge: &Nudge, delivering: JoinHandle<()>, keeping: &JoinHandle<()>) {

@@ -1,5 +1,6 @@
 //! The configuration: read from flags, environment, file and defaults, in this order, then found safe.
 
+mod dialects;
 mod disk;
 mod refusals;
 mod settings;
@@ -12,6 +13,10 @@ use countersign_core::{policy::Policy, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
+pub use dialects::{
+    DIALECTS, DialectHost, ErrorFormat, Flashback, Mudbase, MudbaseLogin, PasswordCode, SetupResponse,
+    Slugbase,
+};
 pub use refusals::{Rule, Unsafe, is_loopback};
 pub use settings::{SETTINGS, Setting};
 pub use sources::{Flags, Mistake, Source};
@@ -34,9 +39,16 @@ pub struct Config {
     /// The name people see: issuer of TOTP secrets, subject of mails.
     pub app_name: String,
     pub accounts: Accounts,
+    /// The dialects that are switched on. Where two have the same route at the root, the first has it.
+    pub dialects: Vec<&'static str>,
+    /// Hosts whose root belongs to one dialect.
+    pub dialect_hosts: Vec<DialectHost>,
     pub better_auth: BetterAuth,
     /// Lets cookies signed by an existing Better Auth server stay valid.
     pub better_auth_secret: Option<Secret<String>>,
+    pub slugbase: Slugbase,
+    pub mudbase: Mudbase,
+    pub flashback: Flashback,
     /// How many passwords are hashed at once; each takes a core and 19 MiB while it runs.
     pub hash_threads: usize,
     pub log: Log,
@@ -94,7 +106,6 @@ pub struct Accounts {
 
 #[derive(Clone, Debug)]
 pub struct BetterAuth {
-    pub enabled: bool,
     /// Cookies are named `<prefix>.session_token` and so on.
     pub cookie_prefix: String,
     /// Set for cross-subdomain cookies.
@@ -143,10 +154,5 @@ impl Config {
     /// Scheme, host and port of the public URL, as browsers send them in `Origin`.
     pub fn origin(&self) -> &str {
         self.public_url.as_str().trim_end_matches('/')
-    }
-
-    /// Whether the dialect of this name is switched on.
-    pub fn speaks(&self, dialect: &str) -> bool {
-        dialect != "better-auth" || self.better_auth.enabled
     }
 }

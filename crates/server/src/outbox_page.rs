@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::State,
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
-    routing::get,
 };
 
 use crate::{
@@ -51,14 +49,11 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-pub(crate) fn router(ctx: &Arc<Ctx>) -> Router {
-    Router::new()
-        .route("/dev/outbox", get(outbox))
-        .route("/dev/outbox.css", get(async || ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
-        .with_state(Arc::clone(ctx))
+pub(crate) async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
 }
 
-async fn outbox(State(ctx): State<Arc<Ctx>>) -> Response {
+pub(crate) async fn outbox(State(ctx): State<Arc<Ctx>>) -> Response {
     let Mail::Sink(dir) = &ctx.config.mail else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -1,6 +1,7 @@
 //! The command line: what it understands, and what it answers to the shell.
 
 mod demo;
+mod dialects;
 mod doctor;
 mod migrate;
 mod serve;
@@ -62,6 +63,8 @@ enum Command {
     Demo,
     /// Bring the database schema up to date, and say what was done
     Migrate,
+    /// List the routes of every dialect that is switched on, and where each is served
+    Dialects,
     /// Look at clock, keys, database, mail, public URL, cookies and proxies, and say how to fix what is wrong
     Doctor,
 }
@@ -125,6 +128,7 @@ fn run(cli: Cli) -> Result<ExitCode, Refusal> {
             telemetry::init(&config.log)?;
             migrate::run(&config, &Clock::System)
         }
+        Command::Dialects => dialects::run(&config),
         // The findings are the answer here; log lines between them would only be in the way.
         Command::Doctor => doctor::run(&config, &Clock::System),
     }

@@ -16,6 +16,8 @@ pub enum Rule {
     ProxiesTooWide,
     OriginTooWide,
     OriginPlainHttp,
+    DialectHostPlainHttp,
+    FrontEndPlainHttp,
     CookieDomain,
     BetterAuthSecretShort,
     BetterAuthSecretKnown,
@@ -26,12 +28,14 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::PublicUrlPlainHttp,
         Self::PublicUrlMissing,
         Self::ProxiesTooWide,
         Self::OriginTooWide,
         Self::OriginPlainHttp,
+        Self::DialectHostPlainHttp,
+        Self::FrontEndPlainHttp,
         Self::CookieDomain,
         Self::BetterAuthSecretShort,
         Self::BetterAuthSecretKnown,
@@ -85,6 +89,9 @@ impl Config {
         found.extend(self.public_url_refusal());
         found.extend(self.trusted_proxies.iter().filter_map(proxy_refusal));
         found.extend(self.trusted_origins.iter().filter_map(|origin| origin_refusal(origin)));
+        found.extend(self.dialect_origins().filter_map(|origin| dialect_host_refusal(&origin)));
+        let front_ends = [&self.slugbase.frontend_url, &self.flashback.frontend_url];
+        found.extend(front_ends.into_iter().flatten().filter_map(front_end_refusal));
         found.extend(self.cookie_domain_refusal());
         found.extend(self.better_auth_secret_refusal());
         found.extend(self.delivery_refusals());
@@ -214,6 +221,33 @@ fn origin_refusal(origin: &str) -> Option<Unsafe> {
             "use its https:// origin in COUNTERSIGN_TRUSTED_ORIGINS",
         )
     })
+}
+
+/// Its scheme is the public URL's.
+fn dialect_host_refusal(origin: &str) -> Option<Unsafe> {
+    plain_http(&Url::parse(origin).ok()?).then(|| {
+        Unsafe::new(
+            Rule::DialectHostPlainHttp,
+            format!("dialect host {origin}"),
+            "passwords and cookies would cross the network in the clear",
+            "use an https:// public URL, whose scheme the hosts in COUNTERSIGN_DIALECT_HOSTS share",
+        )
+    })
+}
+
+fn front_end_refusal(url: &Url) -> Option<Unsafe> {
+    plain_http(url).then(|| {
+        Unsafe::new(
+            Rule::FrontEndPlainHttp,
+            format!("front end {url}"),
+            "the tokens in mailed links would cross the network in the clear",
+            "use its https:// address in COUNTERSIGN_SLUGBASE_FRONTEND_URL or COUNTERSIGN_FLASHBACK_FRONTEND_URL",
+        )
+    })
+}
+
+fn plain_http(url: &Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
 }
 
 /// Better Auth's built-in default, its predecessor, and what documentation tells people to replace.

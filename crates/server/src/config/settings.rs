@@ -71,13 +71,30 @@ settings! {
         "who may answer a challenge by mailed code: everyone with a second factor, or enrolled people only [everyone]");
     DELETION = setting("accounts.deletion", "COUNTERSIGN_DELETION",
         "an account asked to go goes at once (immediate) or by a mailed link (mail) [immediate]");
-    BETTER_AUTH = setting("better_auth.enabled", "COUNTERSIGN_BETTER_AUTH", "on or off [on]");
+    DIALECTS = setting("dialects", "COUNTERSIGN_DIALECTS",
+        "the APIs spoken, by precedence at the root [better-auth, slugbase, mudbase, flashback]");
+    DIALECT_HOSTS = setting("dialect_hosts", "COUNTERSIGN_DIALECT_HOSTS",
+        "hosts that lead to one dialect: slugbase=auth.example.com, mudbase=mud.example.com:8443 [none]");
     COOKIE_PREFIX = setting("better_auth.cookie_prefix", "COUNTERSIGN_BETTER_AUTH_COOKIE_PREFIX",
         "[better-auth]");
     COOKIE_DOMAIN = setting("better_auth.cookie_domain", "COUNTERSIGN_BETTER_AUTH_COOKIE_DOMAIN",
         "share cookies with every host under this domain [not shared]");
     BETTER_AUTH_SECRET = setting("better_auth.secret", "COUNTERSIGN_BETTER_AUTH_SECRET",
         "the secret of the Better Auth server this one replaces [none]").secret();
+    SLUGBASE_ERROR_FORMAT = setting("slugbase.error_format", "COUNTERSIGN_SLUGBASE_ERROR_FORMAT",
+        "documented, slugbase, or auto: by who is asking [auto]");
+    SLUGBASE_REGISTRATIONS = setting("slugbase.registrations", "COUNTERSIGN_SLUGBASE_REGISTRATIONS",
+        "whether strangers may register: on or off [on]");
+    SLUGBASE_FRONTEND_URL = setting("slugbase.frontend_url", "COUNTERSIGN_SLUGBASE_FRONTEND_URL",
+        "where its front end's /reset-password and /verify-signup live [PUBLIC_URL]");
+    MUDBASE_LOGIN = setting("mudbase.login", "COUNTERSIGN_MUDBASE_LOGIN",
+        "gated, or original: no second factor at login [gated]");
+    MUDBASE_SETUP_RESPONSE = setting("mudbase.setup_response", "COUNTERSIGN_MUDBASE_SETUP_RESPONSE",
+        "superset, or sdk-strict: what its SDK declares and no more [superset]");
+    MUDBASE_PASSWORD_CODE = setting("mudbase.password_code", "COUNTERSIGN_MUDBASE_PASSWORD_CODE",
+        "whether changing a password takes a code where there is a second factor: optional or required [optional]");
+    FLASHBACK_FRONTEND_URL = setting("flashback.frontend_url", "COUNTERSIGN_FLASHBACK_FRONTEND_URL",
+        "where its front end's magic-link page lives [PUBLIC_URL]");
 }
 
 /// `--config` names the file itself, so it cannot stand in it.

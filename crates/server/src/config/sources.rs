@@ -5,7 +5,7 @@ use std::{collections::HashMap, ffi::OsString, fmt, fs, path::PathBuf};
 use countersign_core::secret::Secret;
 use toml::de::{DeTable, DeValue};
 
-use super::settings::{CONFIG_VARIABLE, SETTINGS, Setting, nearest};
+use super::settings::{CONFIG_VARIABLE, DIALECTS, SETTINGS, Setting, nearest};
 
 /// The settings that may be given as flags, as the command line spells them.
 #[derive(Clone, Debug, Default)]
@@ -161,8 +161,9 @@ impl Layers {
                 continue;
             };
             match text_of(value.get_ref()) {
-                // An empty list says what the default says; an empty text says nothing at all.
-                Some(text) if text.is_empty() && value.get_ref().is_array() => {}
+                // An empty list says what the default says; an empty text says nothing at all. No dialect at
+                // all must not read as all of them.
+                Some(text) if text.is_empty() && value.get_ref().is_array() && key != DIALECTS.key => {}
                 Some(value) => {
                     self.layers[2].insert(setting.key, Found { value: Secret::new(value), source });
                 }

@@ -47,10 +47,10 @@ pub(super) fn default_public_url(port: u16) -> Url {
 }
 
 /// What a value should have been. Never contains the value.
-type Wrong = String;
+pub(super) type Wrong = String;
 
 /// Turns layers of text into a `Config`, collecting mistakes on the way.
-struct Reading {
+pub(super) struct Reading {
     layers: Layers,
 }
 
@@ -70,6 +70,7 @@ impl Reading {
             file_with_secrets: self.file_with_secrets(),
         };
         let public_url = public_url.unwrap_or_else(|| default_public_url(listen.port()));
+        let dialects = self.dialects();
         let app_name = self.parse(&setting::APP_NAME, app_name).unwrap_or_else(|| "Countersign".to_owned());
         Config {
             listen,
@@ -90,8 +91,12 @@ impl Reading {
                     ..Policy::default()
                 },
             },
+            dialect_hosts: self.dialect_hosts(&dialects, &public_url),
+            dialects,
+            slugbase: self.slugbase(),
+            mudbase: self.mudbase(),
+            flashback: self.flashback(),
             better_auth: BetterAuth {
-                enabled: self.parse(&setting::BETTER_AUTH, on_or_off).unwrap_or(true),
                 cookie_prefix: self
                     .parse(&setting::COOKIE_PREFIX, cookie_prefix)
                     .unwrap_or_else(|| "better-auth".to_owned()),
@@ -172,7 +177,11 @@ impl Reading {
         self.layers.file.clone().filter(|_| secrets)
     }
 
-    fn parse<T>(&mut self, setting: &Setting, meaning: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+    pub(super) fn parse<T>(
+        &mut self,
+        setting: &Setting,
+        meaning: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<T> {
         let Found { value, source } = self.layers.get(setting)?;
         // A password may begin or end with a space, what is not secret never does.
         let text = if setting.secret { value.expose() } else { value.expose().trim() };
@@ -269,7 +278,7 @@ fn sink(dir: &str) -> Result<PathBuf, Wrong> {
     if dir.is_empty() { Err("names no directory".to_owned()) } else { Ok(PathBuf::from(dir)) }
 }
 
-fn on_or_off(text: &str) -> Result<bool, Wrong> {
+pub(super) fn on_or_off(text: &str) -> Result<bool, Wrong> {
     match text {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
@@ -277,7 +286,7 @@ fn on_or_off(text: &str) -> Result<bool, Wrong> {
     }
 }
 
-fn items(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 

@@ -27,6 +27,11 @@ impl Rule {
     }
 }
 
+/// Rounded up: who waits this long need not wait again.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1_000).max(1) as u64
+}
+
 /// Counters in a table of fixed size (P6): a million addresses cost no more memory than none. A key belongs to
 /// one row of the table, and a newcomer to a full row takes the place of whoever was quiet longest.
 ///

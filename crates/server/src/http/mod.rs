@@ -1,8 +1,9 @@
 //! What every dialect and page needs of HTTP: connections, cookies, origins, addresses, limits, headers, bodies.
 //!
-//! Nothing here knows a route or a user. Each file answers one question about a request or finishes one part of
+//! Nothing here knows a user, or one route from another. Each file answers one question about a request or finishes one part of
 //! a reply; what a refusal looks like is the dialect's business.
 
+pub mod bearer;
 pub mod body;
 pub mod client_ip;
 pub mod connections;
@@ -12,6 +13,7 @@ pub mod limits;
 pub mod origins;
 pub mod query;
 pub mod reply;
+pub mod routes;
 pub mod security_headers;
 pub mod sent;
 pub mod visitor;

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use url::Url;
 
-use crate::fault::Fault;
+use crate::{config::Config, fault::Fault};
 
 /// Our own origin and the configured ones. Scheme and port count; nothing is trusted by resemblance.
 #[derive(Clone, Debug)]
@@ -56,6 +56,13 @@ const NOT_APPS: &[&str] = &[
 const TARGET_MAX: usize = 2_048;
 
 impl TrustedOrigins {
+    /// Everything that is ours, the hosts of single dialects included, and whom the configuration trusts.
+    pub fn of(config: &Config) -> Result<Self, Fault> {
+        let extra: Vec<String> =
+            config.trusted_origins.iter().cloned().chain(config.dialect_origins()).collect();
+        Self::new(&config.public_url, &extra)
+    }
+
     /// `extra` holds exact origins, `https://*.example.com` and `myapp://`.
     pub fn new(public_url: &Url, extra: &[String]) -> Result<Self, Fault> {
         let own = web_origin(public_url)

@@ -37,6 +37,9 @@ pub struct WithSecurityHeaders<S> {
 /// Headers that scripts at other origins may read; the clients of the dialects look for them.
 const EXPOSED: [&str; 4] = ["set-auth-token", "set-auth-jwt", "X-Retry-After", "Retry-After"];
 const EXPOSED_LIST: &str = "set-auth-token, set-auth-jwt, X-Retry-After, Retry-After";
+/// What the clients of the dialects send, beyond what browsers let pass unasked.
+const ALLOWED_HEADERS: &str =
+    "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format";
 const YES: HeaderValue = HeaderValue::from_static("true");
 
 impl SecurityHeaders {
@@ -100,8 +103,8 @@ fn preflight_reply() -> Response {
     *reply.status_mut() = StatusCode::NO_CONTENT;
     let headers = reply.headers_mut();
     let fixed = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, authorization"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
     ];
     for (name, value) in fixed {
@@ -261,8 +264,11 @@ mod tests {
         let expected = [
             ("access-control-allow-origin", APP),
             ("access-control-allow-credentials", "true"),
-            ("access-control-allow-methods", "GET, POST"),
-            ("access-control-allow-headers", "content-type, authorization"),
+            ("access-control-allow-methods", "GET, POST, PATCH, DELETE"),
+            (
+                "access-control-allow-headers",
+                "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format",
+            ),
             ("access-control-max-age", "600"),
             ("vary", "Origin"),
             ("x-content-type-options", "nosniff"),

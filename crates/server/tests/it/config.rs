@@ -8,7 +8,10 @@ use std::{
     process::{Command, Output},
 };
 
-use countersign::config::{Config, Database, EmailVerification, Flags, Mail, MasterKeys, Mistake, Rule, Sms};
+use countersign::config::{
+    Config, DIALECTS, Database, EmailVerification, ErrorFormat, Flags, Mail, MasterKeys, Mistake,
+    MudbaseLogin, PasswordCode, Rule, SetupResponse, Sms,
+};
 
 fn read(flags: &Flags, environment: &[(&str, &str)]) -> Result<Config, Vec<Mistake>> {
     Config::read(flags, environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))))
@@ -48,7 +51,18 @@ fn nothing_told_is_a_server_on_this_machine() {
     );
     assert!(matches!(&config.mail, Mail::Sink(dir) if dir == Path::new("countersign-data/mail")));
     assert!(matches!(config.sms, Sms::Off));
-    assert!(config.rate_limits && config.better_auth.enabled && !config.demo && !config.secure_cookies());
+    assert!(config.rate_limits && !config.demo && !config.secure_cookies());
+    assert_eq!(config.dialects, DIALECTS);
+    assert!(config.dialect_hosts.is_empty());
+    assert_eq!(
+        (config.mudbase.login, config.mudbase.setup_response),
+        (MudbaseLogin::Gated, SetupResponse::Superset)
+    );
+    assert_eq!(config.mudbase.password_code, PasswordCode::Optional);
+    assert!(config.slugbase.registrations && config.slugbase.error_format == ErrorFormat::Auto);
+    assert_eq!(config.slugbase_page("/reset-password"), "http://localhost:8080/reset-password");
+    let moved = config.clone().with_bound_port(40_123);
+    assert_eq!(moved.flashback_page("/magic"), "http://localhost:40123/magic");
     assert_eq!(config.better_auth.cookie_prefix, "better-auth");
     assert!(config.check().is_empty());
 }
@@ -84,15 +98,29 @@ fn the_file_says_everything_the_environment_can() {
         trusted_origins = ["https://App.example.com/", "myapp://"]
         app_name = "Acme, Inc."
         log_format = "json"
+        dialects = ["mudbase", "better-auth"]
+        dialect_hosts = ["mudbase=Mud.Example.com:8443", "better-auth = login.example.com:443"]
 
         [accounts]
         email_verification = "required"
 
         [better_auth]
-        enabled = false
         cookie_prefix = "acme"
         cookie_domain = ".example.com"
         secret = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+        [slugbase]
+        error_format = "documented"
+        registrations = false
+        frontend_url = "https://app.example.com/slugs/"
+
+        [mudbase]
+        login = "original"
+        setup_response = "sdk-strict"
+        password_code = "required"
+
+        [flashback]
+        frontend_url = "https://flash.example.com"
         "#,
     );
     let config = read(&flags, &[]).unwrap();
@@ -103,7 +131,20 @@ fn the_file_says_everything_the_environment_can() {
         config.mail
     );
     assert!(matches!(&config.sms, Sms::Sink(texts) if texts == Path::new("texts")));
-    assert!(!config.rate_limits && !config.better_auth.enabled && config.secure_cookies());
+    assert!(!config.rate_limits && config.secure_cookies());
+    assert_eq!(config.dialects, ["mudbase", "better-auth"]);
+    assert!(config.speaks("mudbase") && !config.speaks("slugbase"));
+    assert_eq!(config.hosts_of("mudbase"), ["mud.example.com:8443"]);
+    assert_eq!(
+        config.dialect_origins().collect::<Vec<_>>(),
+        ["https://mud.example.com:8443", "https://login.example.com"]
+    );
+    assert!(!config.slugbase.registrations && config.slugbase.error_format == ErrorFormat::Documented);
+    assert_eq!(config.slugbase_page("/verify-signup"), "https://app.example.com/slugs/verify-signup");
+    assert_eq!(config.mudbase.login, MudbaseLogin::Original);
+    assert_eq!(config.mudbase.setup_response, SetupResponse::SdkStrict);
+    assert_eq!(config.mudbase.password_code, PasswordCode::Required);
+    assert_eq!(config.flashback_page("/magic"), "https://flash.example.com/magic");
     assert_eq!(
         config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["10.0.0.7/32", "172.18.0.0/16"]
@@ -186,7 +227,24 @@ fn mistakes_name_their_place_and_their_remedy() {
         ("COUNTERSIGN_LOG", "inof"),
         ("COUNTERSIGN_LOG_FORMAT", "xml"),
         ("COUNTERSIGN_EMAIL_VERIFICATION", "yes"),
-        ("COUNTERSIGN_BETTER_AUTH", "yes"),
+        ("COUNTERSIGN_BETTER_AUTH", "on"),
+        ("COUNTERSIGN_DIALECTS", "better-auth, slugbas"),
+        ("COUNTERSIGN_DIALECTS", "mudbase, slugbase, mudbase"),
+        ("COUNTERSIGN_DIALECTS", ","),
+        ("COUNTERSIGN_DIALECT_HOSTS", "auth.example.com"),
+        ("COUNTERSIGN_DIALECT_HOSTS", "slugbas=auth.example.com"),
+        ("COUNTERSIGN_DIALECT_HOSTS", "slugbase="),
+        ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=https://auth.example.com"),
+        ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=*.example.com"),
+        ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=a.example.com, mudbase=A.example.com:80"),
+        ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=localhost:8080"),
+        ("COUNTERSIGN_MUDBASE_LOGIN", "open"),
+        ("COUNTERSIGN_MUDBASE_SETUP_RESPONSE", "sdk"),
+        ("COUNTERSIGN_MUDBASE_PASSWORD_CODE", "on"),
+        ("COUNTERSIGN_SLUGBASE_ERROR_FORMAT", "S"),
+        ("COUNTERSIGN_SLUGBASE_REGISTRATIONS", "closed"),
+        ("COUNTERSIGN_SLUGBASE_FRONTEND_URL", "app.example.com"),
+        ("COUNTERSIGN_FLASHBACK_FRONTEND_URL", "https://app.example.com/?page="),
         ("COUNTERSIGN_BETTER_AUTH_COOKIE_PREFIX", "a b"),
         ("COUNTERSIGN_BETTER_AUTH_COOKIE_DOMAIN", "127.0.0.1"),
         ("COUNTERSIGN_BETTER_AUTH_SECRET", " "),
@@ -200,6 +258,11 @@ fn mistakes_name_their_place_and_their_remedy() {
         );
         assert!(!line.contains('\n'), "{line}");
     }
+    let off = [("COUNTERSIGN_DIALECTS", "mudbase"), ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=a.example.com")];
+    let line = read(&Flags::default(), &off).unwrap_err()[0].to_string();
+    assert!(line.contains("gives a host to slugbase, which is not among the dialects spoken"), "{line}");
+    // Whoever wants no dialect at all must not get all of them.
+    assert_eq!(mistakes_in("dialects = []\n").len(), 1);
     let both = [("COUNTERSIGN_MASTER_KEYS", "x"), ("COUNTERSIGN_MASTER_KEY_FILE", "y")];
     assert!(read(&Flags::default(), &both).unwrap_err()[0].to_string().contains("given twice"));
     assert_eq!(mistakes_in("listen = \"127.0.0.1:1\"\nhash_threads = 1.5\n").len(), 1);
@@ -216,6 +279,8 @@ fn unsafe_settings(rule: Rule) -> &'static [(&'static str, &'static str)] {
         Rule::ProxiesTooWide => &[PUBLIC, MAIL, ("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.7,0.0.0.0/0")],
         Rule::OriginTooWide => &[PUBLIC, MAIL, ("COUNTERSIGN_TRUSTED_ORIGINS", "*")],
         Rule::OriginPlainHttp => &[PUBLIC, MAIL, ("COUNTERSIGN_TRUSTED_ORIGINS", "http://app.example.com")],
+        Rule::DialectHostPlainHttp => &[("COUNTERSIGN_DIALECT_HOSTS", "slugbase=auth.example.com")],
+        Rule::FrontEndPlainHttp => &[("COUNTERSIGN_SLUGBASE_FRONTEND_URL", "http://app.example.com")],
         Rule::CookieDomain => &[PUBLIC, MAIL, ("COUNTERSIGN_BETTER_AUTH_COOKIE_DOMAIN", "example.org")],
         Rule::BetterAuthSecretShort => {
             &[("COUNTERSIGN_BETTER_AUTH_SECRET", "k3VdSq2LkPz0RrW8m1Yh5Tn7Bx9Cg4J")]
@@ -377,6 +442,25 @@ fn the_command_line_answers_with_its_exit_codes() {
     assert_eq!(help.status.code(), Some(0));
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.contains("COUNTERSIGN_TRUSTED_PROXIES") && help.contains("Exit codes"), "{help}");
+}
+
+#[test]
+fn the_routes_are_listed_without_opening_anything() {
+    let dir = tempfile::tempdir().unwrap();
+    let listed = |environment: &[(&str, &str)]| {
+        let listed = countersign(dir.path(), &["dialects"], environment);
+        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+        String::from_utf8(listed.stdout).unwrap()
+    };
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let said = listed(&[("COUNTERSIGN_DIALECT_HOSTS", "better-auth=login.localhost")]);
+    let lines: Vec<String> = said.lines().map(words).collect();
+    assert_eq!(lines[0], "METHOD PATH DIALECT SERVED AT");
+    let enable = "POST /api/auth/two-factor/enable better-auth /, /better-auth, login.localhost";
+    assert!(lines.iter().any(|line| line == enable), "{said}");
+    let said = listed(&[("COUNTERSIGN_DIALECTS", "mudbase")]);
+    assert!(!said.contains("better-auth"), "{said}");
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
 }
 
 #[test]

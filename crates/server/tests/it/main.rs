@@ -4,6 +4,7 @@ mod better_auth;
 mod config;
 mod delivery;
 mod journeys;
+mod mounting;
 mod postgres;
 mod promises;
 mod races;

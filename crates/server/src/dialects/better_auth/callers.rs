@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::{
-    extract::{OriginalUri, Request},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -16,11 +16,16 @@ use countersign_core::{
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::errors::{self, Asking, No};
+use super::{
+    BASE,
+    errors::{self, Asking, No},
+};
 use crate::{
     ctx::Ctx,
+    dialects::Mount,
     fault::Fault,
     http::{
+        bearer::bearer,
         cookies::{Jar, SetCookie, Signer},
         fields::Fields,
         limits::Limiter,
@@ -74,7 +79,7 @@ impl Surface {
             domain: config.better_auth.cookie_domain.clone(),
             secure,
         };
-        let origins = TrustedOrigins::new(&config.public_url, &config.trusted_origins)?;
+        let origins = TrustedOrigins::of(config)?;
         Ok(Self {
             limiter: Limiter::new(LIMITED_ADDRESSES),
             tokens: tokens::Recent::default(),
@@ -153,11 +158,7 @@ impl Surface {
 
     /// Bearer wins over the cookie; a bearer with a bad signature is as good as none (§5).
     fn session_token_of(&self, headers: &HeaderMap) -> Option<String> {
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
-            let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
-        });
-        let from_bearer = bearer.and_then(|token| match token.contains('.') {
+        let from_bearer = bearer(headers).and_then(|token| match token.contains('.') {
             true => self.cookies.signer.verify(token),
             false => Some(token.to_owned()),
         });
@@ -214,14 +215,12 @@ impl Asked {
             ("newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL", "Invalid newUserCallbackURL"),
         ];
         for (key, code, message) in TARGETS {
-            let in_body = match self.sent.member(key) {
-                None | Some(Value::Null) => None,
-                Some(Value::String(target)) => Some(target),
-                Some(_) => return Err(No::RedirectNotText(key)),
-            };
-            let mut targets = [in_body, self.query(key)].into_iter().flatten().filter(|target| !target.is_empty());
-            if targets.any(|target| !self.surface.origins.allows_redirect(&target)) {
-                return Err(No::Redirect(code, message));
+            let sent = [self.sent.member(key).filter(|sent| !sent.is_null()), self.query(key).map(Value::String)];
+            for target in sent.into_iter().flatten() {
+                let target = target.as_str().ok_or(No::RedirectNotText(key))?;
+                if !target.is_empty() && !self.surface.origins.allows_redirect(target) {
+                    return Err(No::Redirect(code, message));
+                }
             }
         }
         Ok(())
@@ -266,9 +265,7 @@ impl Asked {
 
     /// A link to mail, which leads back to where this dialect was asked: at the root or under its own prefix.
     pub fn link(&self, before: &str, after: String) -> LinkShape {
-        let whole = self.parts.extensions.get::<OriginalUri>().map_or("", |uri| uri.path());
-        let base = whole.strip_suffix(self.parts.uri.path()).unwrap_or_default();
-        LinkShape { before: format!("{base}{before}"), after, ..LinkShape::default() }
+        Mount::link(&self.parts.extensions, &format!("{BASE}{before}"), after)
     }
 
     pub fn challenge_token(&self) -> Option<String> {

@@ -1,7 +1,7 @@
 //! How Better Auth says no: every refusal as status, code and message (contract §§1.5, 16).
 
 use axum::http::{HeaderName, StatusCode, header};
-use countersign_core::{denied::Denied, method::Method, password::Ingredient};
+use countersign_core::{denied::Denied, method::Method};
 use serde_json::json;
 
 use super::callers::{CHALLENGE, Surface};
@@ -9,6 +9,7 @@ use crate::{
     fault::{Fault, FaultKind},
     http::{
         fields::{Complaint, Wrong},
+        limits,
         origins::CrossSite,
         reply::Reply,
         sent::Unreadable,
@@ -136,7 +137,7 @@ fn failure(fault: &Fault) -> Reply {
 #[rustfmt::skip]
 pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Reply {
     match denied {
-        Denied::NotSignedIn => said(401, "UNAUTHORIZED", "Unauthorized"),
+        Denied::NotSignedIn | Denied::KeyRefused => said(401, "UNAUTHORIZED", "Unauthorized"),
         Denied::StaleSession if asking == Asking::DeleteUser => {
             said(400, "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.")
         }
@@ -144,12 +145,6 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::BadCredentials => said(401, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password"),
         Denied::WrongPassword => said(400, "INVALID_PASSWORD", "Invalid password"),
         Denied::NoPassword => said(400, "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"),
-        Denied::PasswordRequired => said(400, "PASSWORD_REQUIRED", "Password is required"),
-        Denied::CodeRequired => said(400, "CODE_REQUIRED", "A code from your second factor is required"),
-        Denied::PasswordLacks(Ingredient::UpperCase) => said(400, "PASSWORD_TOO_SIMPLE", "Password needs an upper case letter"),
-        Denied::PasswordLacks(Ingredient::LowerCase) => said(400, "PASSWORD_TOO_SIMPLE", "Password needs a lower case letter"),
-        Denied::PasswordLacks(Ingredient::Digit) => said(400, "PASSWORD_TOO_SIMPLE", "Password needs a digit"),
-        Denied::PasswordLacks(Ingredient::Special) => said(400, "PASSWORD_TOO_SIMPLE", "Password needs a special character"),
         Denied::PasswordTooShort => said(400, "PASSWORD_TOO_SHORT", "Password too short"),
         Denied::PasswordTooLong => said(400, "PASSWORD_TOO_LONG", "Password too long"),
         Denied::EmailInvalid if asking == Asking::SignIn => said(400, "INVALID_EMAIL", "Invalid email"),
@@ -181,9 +176,9 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::NoSecondFactor => said(400, "TWO_FACTOR_NOT_ENABLED", "Two factor isn't enabled"),
         Denied::Locked { wait } => {
             said(429, "ACCOUNT_TEMPORARILY_LOCKED", "Too many failed verification attempts. Your account is temporarily locked. Please try again later.")
-                .header(header::RETRY_AFTER, whole_seconds(wait).to_string())
+                .header(header::RETRY_AFTER, limits::whole_seconds(*wait).to_string())
         }
-        Denied::TooSoon { wait } => too_many_requests(whole_seconds(wait)),
+        Denied::TooSoon { wait } => too_many_requests(limits::whole_seconds(*wait)),
         Denied::LinkExpired if asking == Asking::VerifyEmail => said(401, "TOKEN_EXPIRED", "Token expired"),
         Denied::LinkInvalid if asking == Asking::VerifyEmail => said(401, "INVALID_TOKEN", "Invalid token"),
         Denied::LinkInvalid | Denied::LinkExpired if asking == Asking::DeleteUser => said(404, "INVALID_TOKEN", "Invalid token"),
@@ -191,21 +186,10 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::EnrolmentDue => said(403, "TWO_FACTOR_ENROLLMENT_REQUIRED", "Your organization requires a second factor. Enroll one to go on."),
         Denied::MethodNotAllowed(_) => said(403, "METHOD_NOT_ALLOWED_BY_ORGANIZATION", "Your organization does not allow this method"),
         Denied::SecondFactorRequired => said(403, "TWO_FACTOR_REQUIRED_BY_ORGANIZATION", "Your organization requires a second factor"),
-        Denied::NoEnrolment => said(400, "TOTP_NOT_ENABLED", "TOTP not enabled"),
-        Denied::NotPermitted => said(403, "FORBIDDEN", "Forbidden"),
-        Denied::NoOrganisation => said(400, "ORGANIZATION_NOT_FOUND", "Organization not found"),
-        Denied::UserNotFound => said(404, "USER_NOT_FOUND", "User not found"),
-        Denied::SessionNotFound => said(404, "SESSION_NOT_FOUND", "Session not found"),
-        Denied::KeyRefused => said(401, "UNAUTHORIZED", "Unauthorized"),
-        Denied::KeyNotFound => said(404, "KEY_NOT_FOUND", "API key not found"),
-        Denied::TooManyKeys { max } => said(400, "TOO_MANY_KEYS", &format!("No more than {max} API keys")),
-        Denied::RefreshRefused => said(401, "INVALID_TOKEN", "Invalid token"),
-        Denied::AlreadySetUp => said(403, "ALREADY_SET_UP", "Already set up"),
+        // Nothing on this wire leads here.
+        Denied::PasswordRequired | Denied::CodeRequired | Denied::PasswordLacks(_) | Denied::NoEnrolment | Denied::NotPermitted
+        | Denied::NoOrganisation | Denied::UserNotFound | Denied::SessionNotFound | Denied::KeyNotFound | Denied::TooManyKeys { .. }
+        | Denied::RefreshRefused | Denied::AlreadySetUp => said(400, "BAD_REQUEST", "Bad request"),
         Denied::SoleOwner { .. } => said(409, "SOLE_OWNER", "You are the only owner of an organization that has other members"),
     }
-}
-
-/// Rounded up: who waits this long need not wait again.
-fn whole_seconds(wait: &std::time::Duration) -> u64 {
-    wait.as_millis().div_ceil(1_000).max(1) as u64
 }

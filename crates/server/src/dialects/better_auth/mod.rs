@@ -28,60 +28,76 @@ use crate::{
     ctx::Ctx,
     dialects::{Dialect, Refusals},
     fault::Fault,
-    http::{client_ip, limits::Rule, reply::Reply, visitor},
+    http::{client_ip, limits::Rule, reply::Reply, routes::Routes, visitor},
 };
 
-pub const DIALECT: Dialect = Dialect { name: "better-auth", base: "/api/auth", routes, refuse };
+pub const DIALECT: Dialect = Dialect {
+    name: "better-auth",
+    base: BASE,
+    routes: || table().list(),
+    speak,
+    normal: Dialect::as_written,
+    refuse,
+};
+
+/// All routes stand below it, and handlers see their paths without it.
+const BASE: &str = "/api/auth";
 
 #[rustfmt::skip]
-fn routes(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
+fn table() -> Routes<Arc<Surface>> {
     use Asking::{DeleteUser, Plain, SignIn, VerifyEmail};
-    const GET: MethodFilter = MethodFilter::GET;
-    const POST: MethodFilter = MethodFilter::POST;
-    let surface = Arc::new(Surface::new(ctx)?);
-    let router = Router::new()
+    const GET: http::Method = http::Method::GET;
+    const POST: http::Method = http::Method::POST;
+    Routes::below(BASE)
         // Core (contract §7).
-        .route("/sign-up/email",           on(POST, Plain, sign_in::sign_up))
-        .route("/sign-in/email",           on(POST, SignIn, sign_in::sign_in))
-        .route("/sign-in/social",          on(POST, Plain, sign_in::social))
-        .route("/sign-out",                on(POST, Plain, sign_in::sign_out))
-        .route("/get-session",             on(GET, Plain, sessions::get_session).merge(on(POST, Plain, sessions::post_session)))
-        .route("/list-sessions",           on(GET,  Plain, sessions::list))
-        .route("/revoke-session",          on(POST, Plain, sessions::revoke))
-        .route("/revoke-sessions",         on(POST, Plain, sessions::revoke_all))
-        .route("/revoke-other-sessions",   on(POST, Plain, sessions::revoke_others))
-        .route("/update-session",          on(POST, Plain, sessions::update))
-        .route("/update-user",             on(POST, Plain, account::update_user))
-        .route("/change-password",         on(POST, Plain, account::change_password))
-        .route("/verify-password",         on(POST, Plain, account::verify_password))
-        .route("/list-accounts",           on(GET,  Plain, account::list_accounts))
-        .route("/change-email",            on(POST, Plain, account::change_email))
-        .route("/delete-user",             on(POST, DeleteUser, account::delete_user))
-        .route("/delete-user/callback",    on(GET,  DeleteUser, account::confirm_delete))
-        .route("/request-password-reset",  on(POST, Plain, account::request_password_reset))
-        .route("/reset-password/{token}",  on(GET,  Plain, account::follow_reset_link))
-        .route("/reset-password",          on(POST, Plain, account::reset_password))
-        .route("/send-verification-email", on(POST, Plain, account::send_verification_email))
-        .route("/verify-email",            on(GET,  VerifyEmail, account::verify_email))
-        .route("/ok",                      on(GET,  Plain, sessions::ok))
-        .route("/error",                   on(GET,  Plain, sessions::error))
+        .on(POST, "/sign-up/email",           to(Plain, sign_in::sign_up))
+        .on(POST, "/sign-in/email",           to(SignIn, sign_in::sign_in))
+        .on(POST, "/sign-in/social",          to(Plain, sign_in::social))
+        .on(POST, "/sign-out",                to(Plain, sign_in::sign_out))
+        .on(GET,  "/get-session",             to(Plain, sessions::get_session))
+        .on(POST, "/get-session",             to(Plain, sessions::post_session))
+        .on(GET,  "/list-sessions",           to(Plain, sessions::list))
+        .on(POST, "/revoke-session",          to(Plain, sessions::revoke))
+        .on(POST, "/revoke-sessions",         to(Plain, sessions::revoke_all))
+        .on(POST, "/revoke-other-sessions",   to(Plain, sessions::revoke_others))
+        .on(POST, "/update-session",          to(Plain, sessions::update))
+        .on(POST, "/update-user",             to(Plain, account::update_user))
+        .on(POST, "/change-password",         to(Plain, account::change_password))
+        .on(POST, "/verify-password",         to(Plain, account::verify_password))
+        .on(GET,  "/list-accounts",           to(Plain, account::list_accounts))
+        .on(POST, "/change-email",            to(Plain, account::change_email))
+        .on(POST, "/delete-user",             to(DeleteUser, account::delete_user))
+        .on(GET,  "/delete-user/callback",    to(DeleteUser, account::confirm_delete))
+        .on(POST, "/request-password-reset",  to(Plain, account::request_password_reset))
+        .on(GET,  "/reset-password/{token}",  to(Plain, account::follow_reset_link))
+        .on(POST, "/reset-password",          to(Plain, account::reset_password))
+        .on(POST, "/send-verification-email", to(Plain, account::send_verification_email))
+        .on(GET,  "/verify-email",            to(VerifyEmail, account::verify_email))
+        .on(GET,  "/ok",                      to(Plain, sessions::ok))
+        .on(GET,  "/error",                   to(Plain, sessions::error))
         // Two-factor (§8).
-        .route("/two-factor/enable",                on(POST, Plain, two_factor::enable))
-        .route("/two-factor/verify-totp",           on(POST, Plain, |asked| two_factor::verify(asked, Method::Totp)))
-        .route("/two-factor/send-otp",              on(POST, Plain, two_factor::send_otp))
-        .route("/two-factor/verify-otp",            on(POST, Plain, |asked| two_factor::verify(asked, Method::EmailCode)))
-        .route("/two-factor/verify-backup-code",    on(POST, Plain, |asked| two_factor::verify(asked, Method::BackupCode)))
-        .route("/two-factor/generate-backup-codes", on(POST, Plain, two_factor::generate_backup_codes))
-        .route("/two-factor/get-totp-uri",          on(POST, Plain, two_factor::get_totp_uri))
-        .route("/two-factor/disable",               on(POST, Plain, two_factor::disable))
+        .on(POST, "/two-factor/enable",                to(Plain, two_factor::enable))
+        .on(POST, "/two-factor/verify-totp",           to(Plain, |asked| two_factor::verify(asked, Method::Totp)))
+        .on(POST, "/two-factor/send-otp",              to(Plain, two_factor::send_otp))
+        .on(POST, "/two-factor/verify-otp",            to(Plain, |asked| two_factor::verify(asked, Method::EmailCode)))
+        .on(POST, "/two-factor/verify-backup-code",    to(Plain, |asked| two_factor::verify(asked, Method::BackupCode)))
+        .on(POST, "/two-factor/generate-backup-codes", to(Plain, two_factor::generate_backup_codes))
+        .on(POST, "/two-factor/get-totp-uri",          to(Plain, two_factor::get_totp_uri))
+        .on(POST, "/two-factor/disable",               to(Plain, two_factor::disable))
         // JWT (§11).
-        .route("/token", on(GET,  Plain, sessions::token))
-        .route("/jwks",  on(GET,  Plain, sessions::jwks))
+        .on(GET,  "/token", to(Plain, sessions::token))
+        .on(GET,  "/jwks",  to(Plain, sessions::jwks))
+}
+
+fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
+    let surface = Arc::new(Surface::new(ctx)?);
+    let router = table()
+        .router()
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
         .layer(middleware::from_fn_with_state(Arc::clone(&surface), at_the_gate))
         .with_state(surface);
-    Ok(router)
+    Ok(Router::new().nest(BASE, router))
 }
 
 /// Rate limits of contract §6.
@@ -112,21 +128,23 @@ async fn nothing_here() -> StatusCode {
 
 /// Makes a route of a function from what was asked to the reply: reads the request, puts a refusal into the
 /// wire's words, and lets the browser hear what became of its session.
-fn on<F, Fut>(method: MethodFilter, asking: Asking, handler: F) -> MethodRouter<Arc<Surface>>
+fn to<F, Fut>(asking: Asking, handler: F) -> impl FnOnce(MethodFilter) -> MethodRouter<Arc<Surface>>
 where
     F: Fn(Asked) -> Fut + Copy + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, No>> + Send,
 {
-    routing::on(method, move |State(surface): State<Arc<Surface>>, request: Request| async move {
-        let asked = match Asked::read(&surface, request).await {
-            Ok(asked) => asked,
-            Err(no) => return surface.finish(errors::reply(&surface, no, asking)),
-        };
-        let ahead = Arc::clone(&asked.ahead);
-        let mut reply = handler(asked).await.unwrap_or_else(|no| errors::reply(&surface, no, asking));
-        reply.cookies.splice(0..0, ahead.get().cloned().unwrap_or_default());
-        surface.finish(reply)
-    })
+    move |method| {
+        routing::on(method, move |State(surface): State<Arc<Surface>>, request: Request| async move {
+            let asked = match Asked::read(&surface, request).await {
+                Ok(asked) => asked,
+                Err(no) => return surface.finish(errors::reply(&surface, no, asking)),
+            };
+            let ahead = Arc::clone(&asked.ahead);
+            let mut reply = handler(asked).await.unwrap_or_else(|no| errors::reply(&surface, no, asking));
+            reply.cookies.splice(0..0, ahead.get().cloned().unwrap_or_default());
+            surface.finish(reply)
+        })
+    }
 }
 
 /// How each refusal sounds, in every situation.

@@ -38,7 +38,12 @@ pub(super) struct Stage {
 
 impl Stage {
     pub async fn set(scene: &Scene) -> Self {
-        let world = World::with(scene.config).await;
+        // The recorded server was alone, and what it did not know nobody knew.
+        let world = World::with(|config| {
+            config.dialects = vec!["better-auth"];
+            (scene.config)(config);
+        })
+        .await;
         let (actor, limited) = (world.browser(), world.ctx.config.rate_limits);
         Self {
             world,

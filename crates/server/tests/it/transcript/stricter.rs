@@ -178,6 +178,12 @@ pub(super) const STRICTER: &[Stricter] = &[
     },
     Stricter { file: "change-password-errors", steps: &[9, 10], answer: NO_SUCH_ROUTE, why: NOT_OFFERED },
     Stricter { file: "change-password-errors", steps: &[11], answer: UNAUTHORIZED, why: NOT_OFFERED },
+    Stricter {
+        file: "core-unknown-path",
+        steps: &[3],
+        answer: r#"{ "status": 404, "headers": { "content-type": "application/json" }, "body": { "error": "not found" } }"#,
+        why: "outside the base path the dialect is not asked: the server answers for all of them",
+    },
     Stricter { file: "origin-check-sign-in", steps: &[7], answer: NO_SUCH_ROUTE, why: NOT_OFFERED },
     Stricter {
         file: "password-reset",
