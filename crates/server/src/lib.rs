@@ -13,6 +13,7 @@ pub mod hashing;
 pub mod http;
 pub mod operations;
 mod outbox_page;
+pub mod qr;
 pub mod store;
 pub mod telemetry;
 pub mod vault;

@@ -4,98 +4,40 @@
 //! hold everything the recorded answer holds; it may hold more. Where we differ on purpose, `stricter.rs`
 //! says what we answer and why, and that is checked just the same.
 
-mod likeness;
+pub(crate) mod amendment;
+pub(crate) mod exchange;
+pub(crate) mod likeness;
 mod scenes;
-mod stage;
+pub(crate) mod stage;
 mod stricter;
 
 use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
 
-use self::{likeness::Bindings, scenes::Scene, stage::Stage, stricter::STRICTER};
+use self::{
+    exchange::{Answer, assert_alike, recording},
+    likeness::Bindings,
+    scenes::Scene,
+    stage::Stage,
+    stricter::STRICTER,
+};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/better-auth");
 
-/// An answer as it came, with the difference between an empty body and a `null` that clients rely on.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    /// `""` if there was none.
-    body: Value,
-}
-
-fn recording(file: &str) -> Value {
-    let text = std::fs::read_to_string(format!("{FOLDER}/{file}.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
 async fn replay(scene: Scene) {
-    let recording = recording(scene.file);
+    let recording = recording(FOLDER, scene.file);
     let mut stage = Stage::set(&scene).await;
     for (at, step) in recording["steps"].as_array().unwrap().iter().enumerate() {
         let number = at + 1;
         stage.prepare(&scene, number).await;
         let answer = stage.send(&step["request"]).await;
-        let complaints = judge((scene.file, number), &step["response"], &answer, &mut stage.bindings);
-        assert!(
-            complaints.is_empty(),
-            "\n{} step {number} {}\n  {} {} {}\n  {}\nanswered {answer:#?}",
-            scene.file,
-            step["note"].as_str().unwrap_or_default(),
-            step["request"]["method"].as_str().unwrap_or_default(),
-            step["request"]["path"].as_str().unwrap_or_default(),
-            step["request"]["body"],
-            complaints.join("\n  "),
-        );
-    }
-}
-
-/// What is wrong with an answer: against the recording, or against what `STRICTER` puts in its place.
-fn judge(
-    (file, number): (&str, usize),
-    recorded: &Value,
-    ours: &Answer,
-    known: &mut Bindings,
-) -> Vec<String> {
-    let Some(row) = STRICTER.iter().find(|row| row.file == file && row.steps.contains(&number)) else {
-        return complaints(recorded, ours, known);
-    };
-    if complaints(recorded, ours, &mut known.clone()).is_empty() {
-        return vec![format!("STRICTER is out of date: we answer as recorded, in spite of \"{}\"", row.why)];
-    }
-    let instead: Value = serde_json::from_str(row.answer).unwrap();
-    complaints(&amended(recorded, instead), ours, known)
-}
-
-/// Another status is another answer altogether; otherwise only what is named differs.
-fn amended(recorded: &Value, instead: Value) -> Value {
-    if instead.get("status").is_some() {
-        let mut whole = json!({ "headers": { "content-type": "application/json" } });
-        overlay(&mut whole, instead);
-        return whole;
-    }
-    let mut answer = recorded.clone();
-    overlay(&mut answer, instead);
-    answer
-}
-
-/// Objects merge, arrays of one length merge member by member, `null` takes a key away.
-fn overlay(onto: &mut Value, from: Value) {
-    match (onto, from) {
-        (Value::Object(onto), Value::Object(from)) => {
-            for (key, value) in from {
-                if value.is_null() {
-                    onto.remove(&key);
-                } else {
-                    overlay(onto.entry(key).or_insert(Value::Null), value);
-                }
-            }
-        }
-        (Value::Array(onto), Value::Array(from)) if onto.len() == from.len() => {
-            onto.iter_mut().zip(from).for_each(|(onto, from)| overlay(onto, from));
-        }
-        (onto, from) => *onto = from,
+        let row = amendment::row(STRICTER, scene.file, number);
+        let complaints = amendment::judge(row, &step["response"], &mut stage.bindings, |recorded, known| {
+            complaints(recorded, &answer, known)
+        });
+        let note = step["note"].as_str().unwrap_or_default();
+        let at = format!("{} step {number} {note}", scene.file);
+        assert_alike(&at, &step["request"], &complaints, &answer);
     }
 }
 

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 /// What each placeholder, such as `session-token-1`, stands for so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bindings(BTreeMap<String, String>);
+pub(crate) struct Bindings(BTreeMap<String, String>);
 
 /// A recorded text, cut at its placeholders.
 #[derive(Debug)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     Literal(&'a str),
     Placeholder(&'a str),
 }
@@ -35,18 +35,32 @@ const KINDS: &[Kind] = &[
     ("base32-secret",        |c| matches!(c, 'A'..='Z' | '2'..='7'),          32..=64),
     ("backup-code",          |c| c.is_ascii_alphanumeric() || c == '-',       11..=64),
     ("iso-date",             |c| c.is_ascii_digit() || "-T:.Z".contains(c),   24..=24),
+    ("uuid",                 |c| hex(c) || c == '-',                          36..=36),
+    ("hex16",                hex,                                             16..=16),
+    ("hex64",                hex,                                             64..=64),
+    ("base32",               |c| matches!(c, 'A'..='Z' | '2'..='7'),          32..=32),
+    ("sb_token",             url_safe,                                        46..=46),
+    ("user_key:4",           |c| c.is_ascii_alphanumeric(),                   4..=32),
+    ("seconds",              |c| c.is_ascii_digit(),                          1..=4),
 ];
 
 fn url_safe(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// `session-token-1` is a `session-token`.
+fn hex(c: char) -> bool {
+    matches!(c, '0'..='9' | 'a'..='f')
+}
+
+/// `session-token-1` is a `session-token`; `hex16` is itself.
 fn kind(placeholder: &str) -> &str {
+    if KINDS.iter().any(|(name, ..)| *name == placeholder) {
+        return placeholder;
+    }
     placeholder.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-')
 }
 
-pub(super) fn pieces(recorded: &str) -> Vec<Piece<'_>> {
+pub(crate) fn pieces(recorded: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = recorded;
     while let Some((literal, after)) = rest.split_once('<') {
@@ -166,6 +180,8 @@ impl Bindings {
             "iso-date" => return is_iso_date(value).then_some(value),
             // Each has an id of its own; the recorded server handed one out twice.
             "jwt" => return (value.matches('.').count() == 2).then_some(value),
+            // Without a number it is any of its kind, another one each time.
+            _ if name == kind => return Some(value),
             _ => {}
         }
         // Two names mean two values: a rotation shows as `-1`, then `-2`.
@@ -195,4 +211,6 @@ fn placeholders_keep_their_value_and_two_names_are_two_values() {
     assert!(known.reads_as("<iso-date>", "2027-01-15T08:00:00.000Z"));
     assert!(!known.reads_as("<iso-date>", "2027-01-15T08:00:00.000000Z"));
     assert!(!known.reads_as("<user-id-3>", "short"));
+    assert!(known.reads_as("<hex16>", "0123456789abcdef") && known.reads_as("<hex16>", "fedcba9876543210"));
+    assert!(!known.reads_as("<hex16>", "0123456789ABCDEF"));
 }

@@ -4,7 +4,13 @@ use std::collections::BTreeSet;
 
 use countersign::config::{Config, Deletion};
 
-use super::{FOLDER, recording, replay, stricter::STRICTER};
+use super::{
+    FOLDER,
+    amendment::assert_rows_fit,
+    exchange::{recording, replayed},
+    replay,
+    stricter::STRICTER,
+};
 
 /// One recording, and what must be so before its steps.
 pub(super) struct Scene {
@@ -87,20 +93,7 @@ const SIGNED_UP: &[Act] = &[SignUp(ADA, SESSION)];
 const ENROLLED: &[Act] = &[SignUp(ADA, ""), Enrol(SESSION)];
 const ENROLLED_UNNAMED: &[Act] = &[SignUp(ADA, ""), Enrol("")];
 
-macro_rules! scenes {
-    ($($name:ident: $scene:expr;)*) => {
-        $(#[tokio::test]
-        async fn $name() {
-            replay($scene).await;
-        })*
-
-        fn all() -> Vec<Scene> {
-            vec![$($scene),*]
-        }
-    };
-}
-
-scenes! {
+replayed! {
     account_lockout: Scene::of("2fa-account-lockout")
         .first(&[SignUp(ADA, ""), Enrol("<session-token-1>.<sig-base64-4>")])
         // The lock outlives our challenges, so the way in begins anew.
@@ -257,13 +250,8 @@ fn every_recording_is_replayed_or_left_out_by_name() {
 
 #[test]
 fn stricter_answers_are_for_steps_that_exist_each_once() {
-    let mut seen = BTreeSet::new();
-    for row in STRICTER {
-        assert!(all().iter().any(|scene| scene.file == row.file), "{} is not replayed", row.file);
-        let steps = recording(row.file)["steps"].as_array().unwrap().len();
-        for step in row.steps {
-            assert!((1..=steps).contains(step), "{} has no step {step}", row.file);
-            assert!(seen.insert((row.file, step)), "{} step {step} has two rows", row.file);
-        }
-    }
+    assert_rows_fit(STRICTER, |file| {
+        let replayed = all().iter().any(|scene| scene.file == file);
+        replayed.then(|| recording(FOLDER, file)["steps"].as_array().unwrap().len())
+    });
 }

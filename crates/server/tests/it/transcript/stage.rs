@@ -7,13 +7,11 @@ use axum::{
     http::{HeaderMap, Request, header},
 };
 use countersign::http::cookies;
-use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use super::{
-    Answer,
+    exchange::Answer,
     likeness::{Bindings, Piece, pieces},
     scenes::{Act, Scene},
 };
@@ -217,10 +215,7 @@ impl Stage {
     }
 
     async fn answer(&self, request: Request<Body>) -> Answer {
-        let (parts, body) = self.world.router().oneshot(request).await.unwrap().into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() { json!("") } else { serde_json::from_slice(&bytes).unwrap() };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        Answer::to(request, self.world.router()).await
     }
 
     /// A recorded request's text with every placeholder replaced.
@@ -281,7 +276,7 @@ impl Stage {
 }
 
 /// The token in `…/reset-password/TOKEN?…` or `…?token=TOKEN&…`.
-fn token_in(link: &str) -> String {
+pub(crate) fn token_in(link: &str) -> String {
     let link = url::Url::parse(link).unwrap();
     let named = link.query_pairs().find(|(key, _)| key == "token").map(|(_, token)| token.into_owned());
     named.unwrap_or_else(|| link.path_segments().unwrap().next_back().unwrap().to_owned())

@@ -1,13 +1,6 @@
 //! Where we answer differently from the recorded server on purpose: what instead, and why.
 
-/// `answer` is laid over the recorded one (see `amended`); with a `status` of its own it replaces it.
-pub(super) struct Stricter {
-    pub file: &'static str,
-    pub steps: &'static [usize],
-    pub answer: &'static str,
-    /// A row of the contract's §14, a rule of its §13, or a requirement SEC-nnn.
-    pub why: &'static str,
-}
+use super::amendment::Stricter;
 
 const CHALLENGE_GONE: &str = r#"{
     "status": 401,
