@@ -68,7 +68,7 @@ class Server:
                 except OSError:
                     pass
             time.sleep(0.02)
-        self.process.kill()
+        self.stop()
         raise RuntimeError("the server did not become ready; it said:\n" + "".join(self.output))
 
     def stop(self):
