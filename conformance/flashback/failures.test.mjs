@@ -45,7 +45,13 @@ for (const [what, client] of [
 
 const WITH_BODY = [...BEARER_ONLY.filter(([, , body]) => body).map(([, path]) => path).filter((path) => !/passkey|reset/.test(path)),
   "user/register", "user/login", "user/refresh", "mfa/magic-link/activate"];
-for (const [what, body] of [["cut off", '{"mfaType":'], ["a list", "[]"], ["not UTF-8", Buffer.from([0xff, 0xfe])], ["nothing", ""], ["without members", "{}"]]) {
+for (const [what, body] of [
+  ["cut off", '{"mfaType":'],
+  ["a list", "[]"],
+  ["not UTF-8", Buffer.from([0xff, 0xfe])],
+  ["nothing", ""],
+  ["without members", "{}"],
+]) {
   test(`a body that is ${what} is 400`, async () => {
     const grace = await registered(server);
     for (const path of WITH_BODY) {

@@ -18,8 +18,8 @@ async function halfway(person) {
 for (const prefix of ["", "/flashback"]) {
   test(`the whole way, at "${prefix}"`, async () => {
     const grace = await registered(server, { prefix });
-    const fresh = await grace.status();
-    assert.deepEqual([fresh.isEnabled, fresh.isRequired, fresh.isEnforced, fresh.enabledMethods, fresh.sessionVerified], [false, false, false, [], true]);
+    const { isEnabled, isRequired, isEnforced, enabledMethods, sessionVerified } = await grace.status();
+    assert.deepEqual([isEnabled, isRequired, isEnforced, enabledMethods, sessionVerified], [false, false, false, [], true]);
     await refused(400, grace.client.enableMFA(TOTP));
     await grace.setUpTotp();
     assert.equal((await grace.status()).isEnabled, false, "setting up enables nothing");
@@ -239,7 +239,8 @@ test("passkeys are not available, and that is said", async () => {
     assert.match(failure.data.error, /not available/i);
   }
   const other = await halfway(await enrolled(server));
-  const failure = await other.client.verifyMFALogin({ mfaType: "PASSKEY", credential }).then(() => assert.fail("accepted"), (failure) => failure);
+  const failure = await other.client.verifyMFALogin({ mfaType: "PASSKEY", credential })
+    .then(() => assert.fail("accepted"), (failure) => failure);
   assert.match(failure.data?.error ?? "", /not available/i);
   assert.equal((await other.status()).sessionVerified, false);
 });

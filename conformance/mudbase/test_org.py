@@ -147,8 +147,8 @@ class OrgJourney(Case):
         self.assertIs(grace.log_in().user.two_factor_enabled, False)
         self.refusal(401, grace.send("POST", "/api/users/2fa/setup"))
 
-    def erase(self, grace, confirm="DELETE", **body):
-        return grace.users.erase_user_data(mudbase.EraseUserDataRequest(confirm=confirm, **body))
+    def erase(self, grace, **body):
+        return grace.users.erase_user_data(mudbase.EraseUserDataRequest(confirm="DELETE", **body))
 
     def gone(self, grace, tokens):
         for token, refresh_token in tokens:
@@ -162,7 +162,9 @@ class OrgJourney(Case):
         grace = self.account()
         first = (grace.token, grace.refresh_token)
         grace.log_in()
-        self.refused(400, self.erase, grace, confirm="DELETE_MY_ACCOUNT", currentPassword=grace.password)
+        for confirmed in ({}, {"confirm": "delete"}, {"confirmation": "DELETE_MY_ACCOUNT"}):
+            body = {"currentPassword": grace.password, **confirmed}
+            self.refusal(400, grace.send("POST", "/api/users/me/erase", body, token=grace.token))
         self.refused(400, self.erase, grace)
         self.refused(400, self.erase, grace, currentPassword=new_password())
         grace.me()
