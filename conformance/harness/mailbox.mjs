@@ -15,11 +15,17 @@ export async function mailedLink(home, address, count = 1) {
   return new URL(await mailed(home, address, count, /https?:\/\/[^\s<>"]+/g));
 }
 
+/** The `token` of the link in the newest mail to this address that is not `except`, once there are `count`. */
+export async function mailedToken(home, address, { except, count = 1 } = {}) {
+  const wanted = ({ subject }) => !except?.test(subject);
+  return new URL(await mailed(home, address, count, /https?:\/\/[^\s<>"]+[?&]token=[^\s<>"]+/g, wanted)).searchParams.get("token");
+}
+
 /** Notices come to the same address, in no particular order: what counts is what the mail holds. */
-async function mailed(home, address, count, pattern) {
+async function mailed(home, address, count, pattern, wanted = () => true) {
   const deadline = Date.now() + ARRIVES_WITHIN_MS;
   for (;;) {
-    const mails = allMail(home).filter((mail) => mail.to.includes(address.toLowerCase()));
+    const mails = allMail(home).filter((mail) => mail.to.includes(address.toLowerCase()) && wanted(mail));
     const found = mails.map((mail) => new Set(mail.text.match(pattern))).filter(({ size }) => size > 0);
     if (found.length >= count) {
       if (found.at(-1).size > 1) throw new Error(`which one is meant in:\n${mails.at(-1).text}`);
