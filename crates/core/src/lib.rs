@@ -17,6 +17,7 @@ pub mod message;
 pub mod method;
 pub mod one_time_code;
 pub mod organisation;
+pub mod passkey;
 pub mod password;
 pub mod policy;
 pub mod secret;
