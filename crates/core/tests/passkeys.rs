@@ -398,14 +398,18 @@ impl Authenticator {
     }
 
     fn make(&self, party: &Party) -> Value {
+        self.make_with(party, b"\xa3\x63fmt\x64none\x67attStmt\xa0", b"")
+    }
+
+    /// `before` and `after` are what the attestation object holds around its authenticator data.
+    fn make_with(&self, party: &Party, before: &[u8], after: &[u8]) -> Value {
         let public_key = self.key.public_key().as_ref();
         let cose = [&[0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 32], public_key].concat();
         let length = (self.credential_id.len() as u16).to_be_bytes();
         let attested = [&[0; 16][..], &length, &self.credential_id, &cose].concat();
         let data = self.data(0x40, &attested);
-        let mut object = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58".to_vec();
-        object.push(u8::try_from(data.len()).unwrap());
-        object.extend(&data);
+        let length = u8::try_from(data.len()).unwrap();
+        let object = [before, b"\x68authData\x58", &[length], &data, after].concat();
         self.json(json!({
             "clientDataJSON": encoded(&client_data("webauthn.create", party)),
             "attestationObject": encoded(&object),
@@ -587,6 +591,28 @@ fn extensions_are_a_map_by_name_and_nothing_more() {
     for (extensions, refused) in cases {
         authenticator.extensions = extensions.to_vec();
         assert_eq!(registered(authenticator.make(&party), &party).err(), refused, "{extensions:02x?}");
+    }
+}
+
+#[test]
+fn statements_are_held_to_their_form() {
+    let party = party();
+    let authenticator = Authenticator::new();
+    let statement = Some(Refused::AttestationStatement);
+    let cases: [(&[u8], &[u8], Option<Refused>); 9] = [
+        (b"\xa3\x63fmt\x63tpm\x67attStmt\xa0", b"", None),
+        (b"\xa3\x63fmt\x66packed\x67attStmt\xa3\x63alg\x27\x63sig\x40\x63x5c\x81\x40", b"", None),
+        (b"\xa3\x63fmt\x66packed\x67attStmt\xa3\x63alg\x27\x63sig\x40\x63x5c\x80", b"", statement.clone()),
+        (b"\xa3\x63fmt\x66packed\x67attStmt\xa3\x63alg\x27\x63sig\x40\x63x5c\xf6", b"", statement.clone()),
+        (b"\xa3\x63fmt\x66packed\x67attStmt\xa2\x63alg\x27\x63sig\x40", b"", statement.clone()),
+        (b"\xa3\x63fmt\x66packed\x67attStmt\xa1\x63x5c\x81\x40", b"", statement.clone()),
+        (b"\xa3\x63fmt\x64none\x67attStmt\x80", b"", statement),
+        (b"\xa2\x63fmt\x64none", b"", Some(Refused::AttestationObject)),
+        (b"\xa4\x63fmt\x64none\x67attStmt\xa0", b"\x69more data\xf5", Some(Refused::AttestationObject)),
+    ];
+    for (before, after, refused) in cases {
+        let json = authenticator.make_with(&party, before, after);
+        assert_eq!(registered(json, &party).err(), refused, "{}", before.escape_ascii());
     }
 }
 

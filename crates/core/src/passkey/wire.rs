@@ -117,7 +117,7 @@ mod tests {
         let spelt = |bytes| BASE64URL_NOPAD.encode(&vec![7; bytes]);
         assert_eq!(decode(&spelt(64), Part::UserHandle), Ok(vec![7; 64]));
         assert_eq!(decode(&spelt(65), Part::UserHandle), refused);
-        assert_eq!(decode(&spelt(1_000_000), Part::UserHandle), refused);
+        assert_eq!(decode(&"A".repeat(1_000_000), Part::UserHandle), refused);
     }
 
     #[test]
