@@ -1,5 +1,10 @@
 //! Organisations: what they ask of their members, on every way in, and who may take whose factors away.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use countersign::{
     operations::{
         authenticators::{self, Authority, Removal},
@@ -24,7 +29,7 @@ use crate::{
         again, at_once, denied, enrol_totp, key, nobody, number, password, sign_in, sign_up, sign_up_with,
         try_everything,
     },
-    world::{PASSWORD, World},
+    world::{PASSWORD, World, on_postgres},
 };
 
 const ADA: &str = "ada@example.com";
@@ -396,6 +401,41 @@ async fn nobody_slips_in_while_the_rules_change() {
 
 async fn change_on(ctx: &countersign::ctx::Ctx, boss: &SignedIn) {
     organisations::change_rules(ctx, &nobody(), boss, ENFORCE).await.unwrap();
+}
+
+/// The same, with the one moment that matters held still: a sign-in that has read the old rules and has not yet
+/// stored its session. On SQLite there is no such moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_made_under_the_old_rules_is_seen() {
+    if !on_postgres() {
+        return;
+    }
+    let world = World::new().await;
+    let (boss, ada) = home(&world).await;
+    let (has_read, reading) = std::sync::mpsc::channel();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (over, mut session) = (Arc::clone(&is_over), ada.session.clone());
+    session.id = "made-meanwhile".to_owned().into();
+    let late = move |tx: &mut Tx<'_>| {
+        tx.lock_user(&session.user_id)?;
+        assert!(!tx.memberships(&session.user_id)?[0].organisation.rules.second_factor_required);
+        has_read.send(()).unwrap();
+        // Either the change waits for us, or it is over without having seen us.
+        let waits = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while !over.load(Ordering::SeqCst) && tx.row(waits, &[], |row| row.get::<i64>(0))? == Some(0) {
+            std::thread::yield_now();
+        }
+        tx.insert_session(&session, b"digest")
+    };
+    let ctx = world.second_ctx().await;
+    let late = tokio::spawn(async move { ctx.store.write(late).await });
+    tokio::task::spawn_blocking(move || reading.recv().unwrap()).await.unwrap();
+    change(&world, &boss, ENFORCE).await;
+    is_over.store(true, Ordering::SeqCst);
+    late.await.unwrap().unwrap();
+    let full = "SELECT count(*) FROM sessions WHERE scope = 'full' AND user_id = $1";
+    assert_eq!(number(&world, full, vec![(&ada.user.id).into()]).await, 0);
 }
 
 /// An enrolment begun while the method was allowed is not finished after it was ruled out.
