@@ -3,7 +3,7 @@
 use crate::{
     denied::Denied,
     ids::{OrganisationId, UserId},
-    method::Methods,
+    method::{Method, Methods},
     time::Timestamp,
 };
 
@@ -68,6 +68,17 @@ pub struct Rules {
     pub second_factor_required: bool,
     /// The methods that count as a second factor here.
     pub methods: Methods,
+}
+
+impl Rules {
+    /// Rules that leave no method to enrol would lock everybody out, and first of all whoever could undo them.
+    pub fn can_be_followed(self) -> Result<(), Denied> {
+        let leaves = |method: &Method| match method {
+            Method::Password | Method::BackupCode => false,
+            other => self.methods.contains(*other),
+        };
+        if Method::ALL.iter().any(leaves) { Ok(()) } else { Err(Denied::SecondFactorRequired) }
+    }
 }
 
 /// One person's place in one organisation.
@@ -141,6 +152,19 @@ mod tests {
         assert!(!may(&[member("a", Role::Owner)], &[member("b", Role::Member)]));
         assert!(!may(&[member("a", Role::Owner)], &[]));
         assert!(!may(&[], &[]));
+    }
+
+    #[test]
+    fn rules_leave_a_method_to_enrol() {
+        for (methods, possible) in [
+            (Methods::default(), true),
+            (Methods::of(&[Method::EmailCode]), true),
+            (Methods::of(&[Method::Password, Method::BackupCode]), false),
+            (Methods::of(&[]), false),
+        ] {
+            let rules = Rules { second_factor_required: true, methods };
+            assert_eq!(rules.can_be_followed().is_ok(), possible, "{methods:?}");
+        }
     }
 
     #[test]
