@@ -69,7 +69,6 @@ pub(crate) fn place_for(
         Belonging::Nowhere => return Ok(Ok(None)),
         Belonging::Founds { name } => {
             let organisation = new_organisation(act, None, name);
-            tx.insert_organisation(&organisation)?;
             return Ok(Ok(Some(Place { organisation, role: Role::Owner, is_new: true })));
         }
         Belonging::Joins { external_id } => (external_id.as_str(), external_id.as_str(), Role::Member),
@@ -100,6 +99,10 @@ fn is_first(tx: &mut Tx<'_>) -> Result<bool, Fault> {
 
 pub(crate) fn join(act: &Act, tx: &mut Tx<'_>, user: &User, place: Option<Place>) -> Result<(), Fault> {
     let Some(Place { organisation, role, is_new }) = place else { return Ok(()) };
+    if organisation.external_id.is_none() {
+        // Its founder has an account now. Before, a taken address would have left it there without anybody.
+        tx.insert_organisation(&organisation)?;
+    }
     tx.insert_membership(&organisation.id, &user.id, (role, act.now))?;
     let detail = json!({ "organisation": organisation.id, "role": role.as_str() });
     let kind = if is_new { Kind::OrganisationCreated } else { Kind::OrganisationJoined };

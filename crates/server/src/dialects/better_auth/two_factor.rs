@@ -46,7 +46,7 @@ pub(super) async fn verify(asked: Asked, method: Method) -> Result<Reply, No> {
     let offered = asked.body(|body| {
         let typed = Typed { method, code: body.secret("code") };
         let no_session = method == Method::BackupCode && body.flag("disableSession", false);
-        (typed, Wishes { no_session, trust_device: body.flag("trustDevice", false) })
+        (typed, Wishes { no_session, trust_device: body.flag("trustDevice", false), ..Wishes::default() })
     })?;
     let (surface, no_session) = (&asked.surface, offered.1.no_session);
     let answerer = asked.answerer().await?;
