@@ -254,21 +254,3 @@ fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault>
     tx.forgive_guesses(id)?;
     tx.raise_security_version(id, act.now)
 }
-
-/// Whether the person themselves needs a second factor from now on. Nobody frees themselves of what an
-/// administrator or their organisation asks.
-pub async fn require_of_oneself(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, required: bool) -> Outcome<()> {
-    let act = Act::begin(ctx, visitor);
-    let seen = who.clone();
-    ctx.write(move |tx| {
-        let who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
-            Ok(who) => who,
-            Err(denied) => return Ok(Err(denied)),
-        };
-        if !required && act.policy_for(tx, &who.user)?.required {
-            return Ok(Err(Denied::SecondFactorRequired));
-        }
-        tx.set_second_factor_required(&who.user.id, required).map(Ok)
-    })
-    .await
-}

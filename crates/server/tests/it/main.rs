@@ -3,6 +3,7 @@
 mod better_auth;
 mod config;
 mod delivery;
+mod flashback;
 mod journeys;
 mod mounting;
 mod postgres;

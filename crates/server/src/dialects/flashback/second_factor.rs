@@ -161,13 +161,8 @@ pub(super) async fn reset(asked: Asked) -> Result<Reply, No> {
         let reset = Reset { user: UserId::from(without_hyphens(&user)), require };
         organisations::reset_member(ctx, visitor, &who, reset).await?;
     } else {
-        let removal = Removal { method: None, handover: Handover::Nothing, ..Removal::default() };
+        let removal = Removal { require, handover: Handover::Nothing, ..Removal::default() };
         authenticators::remove(ctx, visitor, &who, removal).await?;
-        if let Some(required) = require {
-            // The account has changed since the token was looked at.
-            let who = asked.signed_in().await?;
-            organisations::require_of_oneself(ctx, visitor, &who, required).await?;
-        }
     }
     Ok(Reply::json(&done("MFA reset successfully")))
 }
@@ -200,8 +195,10 @@ pub(super) async fn activate_link(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) async fn passkey_options(asked: Asked) -> Result<Reply, No> {
-    asked.bearer(Reach::Everything).await?.ok_or(Denied::NotSignedIn)?;
-    Err(No::PASSKEYS)
+    match asked.signed_in().await {
+        Ok(_) | Err(No::SecondStepDue) => Err(No::PASSKEYS),
+        Err(no) => Err(no),
+    }
 }
 
 pub(super) async fn register_passkey(asked: Asked) -> Result<Reply, No> {
