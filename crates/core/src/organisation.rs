@@ -88,15 +88,15 @@ pub struct Membership {
     pub role: Role,
 }
 
-/// Whether one person may take another's factors away so that they enrol anew. Nobody resets a superior or
-/// themselves. A reset reaches into every organisation the other belongs to, so the one who resets must
+/// Whether one person may take another's factors away so that they enrol anew. Nobody resets a peer, a superior
+/// or themselves (SEC-105). A reset reaches into every organisation the other belongs to, so the one who resets must
 /// administer each of them.
 pub fn may_reset(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership])) -> Result<(), Denied> {
     let (actor, own) = actor;
     let (other, theirs) = target;
     let role_in = |id: &OrganisationId| own.iter().find(|one| one.organisation.id == *id).map(|one| one.role);
     let outranks = |one: &Membership| {
-        role_in(&one.organisation.id).is_some_and(|role| role.administers() && role.rank() >= one.role.rank())
+        role_in(&one.organisation.id).is_some_and(|role| role.administers() && role.rank() > one.role.rank())
     };
     if actor != other && !theirs.is_empty() && theirs.iter().all(outranks) {
         Ok(())
@@ -136,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_resets_a_superior_or_a_stranger() {
+    fn nobody_resets_a_peer_a_superior_or_a_stranger() {
         for (actor, target, allowed) in [
-            (Role::Owner, Role::Owner, true),
+            (Role::Owner, Role::Owner, false),
             (Role::Owner, Role::Admin, true),
             (Role::Admin, Role::Owner, false),
-            (Role::Admin, Role::Admin, true),
+            (Role::Admin, Role::Admin, false),
             (Role::Admin, Role::Member, true),
             (Role::Billing, Role::Member, false),
             (Role::Workspaces, Role::Member, false),

@@ -8,6 +8,7 @@ use countersign_core::denied::Denied;
 use crate::{ctx::Ctx, fault::Fault, http::routes::Route};
 
 pub mod better_auth;
+pub mod flashback;
 mod mounting;
 
 pub use mounting::{DialectRow, Mount, Mounting, RouteRow, Table};
@@ -38,4 +39,4 @@ impl Dialect {
 /// What was being asked, and the answer.
 pub type Refusals = Vec<(String, Response)>;
 
-pub const ALL: &[Dialect] = &[better_auth::DIALECT];
+pub const ALL: &[Dialect] = &[better_auth::DIALECT, flashback::DIALECT];

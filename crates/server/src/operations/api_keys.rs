@@ -64,7 +64,8 @@ pub async fn create(
             Err(denied) => return Ok(Err(denied)),
         };
         let live = tx.api_keys_of(&who.user.id, new.prefix)?;
-        if live.iter().filter(|key| act.now < key.expires_at).count() >= PER_USER_MAX {
+        // Expired ones count until they are purged: a key that is born dead must not be free.
+        if live.len() >= PER_USER_MAX {
             return Ok(Err(Denied::TooManyKeys { max: PER_USER_MAX }));
         }
         let key = ApiKey {
@@ -163,6 +164,7 @@ pub async fn regenerate(
         }
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::ApiKeyChanged, whose, json!({ "key": key.id, "secret": "new" }))?;
+        act.notify(tx, &who.user, Notice::ApiKeyAdded)?;
         Ok(Ok(secret))
     })
     .await

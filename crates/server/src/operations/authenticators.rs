@@ -224,6 +224,9 @@ pub struct Removal {
     pub method: Option<Method>,
     /// The asking browser's own trusted device, forgotten even if it belongs to nobody any more.
     pub trusted_device: Option<String>,
+    /// Whether the person needs a second factor from now on; `None` leaves it. Nobody frees themselves of what
+    /// an administrator or their organisation asks.
+    pub require: Option<bool>,
     pub handover: Handover,
 }
 
@@ -251,10 +254,17 @@ pub async fn remove(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Removal
             return Ok(Err(Denied::NotEnrolled(method)));
         }
         let policy = act.policy_for(tx, &user)?;
+        if asked.require == Some(false) && policy.required {
+            return Ok(Err(Denied::SecondFactorRequired));
+        }
         if !going.is_empty()
             && let Err(denied) = policy.may_keep_only(&left)
         {
             return Ok(Err(denied));
+        }
+        if let Some(required) = asked.require {
+            tx.set_second_factor_required(&user.id, required)?;
+            who.user.second_factor_required = required;
         }
         match asked.method {
             Some(method) => tx.delete_authenticators_of(&user.id, method)?,

@@ -209,7 +209,13 @@ pub(crate) fn complete(
         Enrols::EmailCode | Enrols::Nothing => add_email_code(act, tx, who)?,
     }
     let was_on = std::mem::replace(&mut who.second_factor_is_on, true);
-    factor_added(act, tx, who, (method, was_on, handover))
+    let rotated = factor_added(act, tx, who, (method, was_on, handover))?;
+    // What could only enrol may be whole now.
+    let session = rotated.as_ref().map(|minted| minted.session.clone());
+    if let Some(session) = session.or(sessions::again(act, tx, who)?.map(|now| now.session)) {
+        who.session = session;
+    }
+    Ok(rotated)
 }
 
 fn confirm(act: &Act, tx: &mut Tx<'_>, id: &AuthenticatorId) -> Result<(), Fault> {

@@ -200,7 +200,8 @@ fn administrator(
 
 pub struct Reset {
     pub user: UserId,
-    /// Whether the person needs a second factor from now on, whatever the organisation says; `None` leaves it.
+    /// Whether the person needs a second factor from now on, whatever the organisation says. `None`: whoever
+    /// had one does.
     pub require: Option<bool>,
 }
 
@@ -228,11 +229,12 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
         if let Err(denied) = organisation::may_reset((&who.user.id, &own), (&target.id, &theirs)) {
             return Ok(Err(denied));
         }
+        let had_one = !tx.methods_enrolled(&target.id)?.is_empty();
         clear_factors(&act, tx, &target)?;
-        if let Some(required) = asked.require {
-            tx.set_second_factor_required(&target.id, required)?;
-        }
-        let detail = json!({ "by": who.user.id, "required": asked.require });
+        // Whoever had one enrols anew before anything else (SEC-105), unless the administrator says otherwise.
+        let required = asked.require.unwrap_or(had_one || target.second_factor_required);
+        tx.set_second_factor_required(&target.id, required)?;
+        let detail = json!({ "by": who.user.id, "required": required });
         act.record(tx, Kind::SecondFactorReset, Whose::user(&target.id), detail)?;
         act.notify(tx, &target, Notice::SecondFactorReset)?;
         Ok(Ok(()))
@@ -249,22 +251,4 @@ fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault>
     tx.delete_sessions(id, None)?;
     tx.forgive_guesses(id)?;
     tx.raise_security_version(id, act.now)
-}
-
-/// Whether the person themselves needs a second factor from now on. Nobody frees themselves of what an
-/// administrator or their organisation asks.
-pub async fn require_of_oneself(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, required: bool) -> Outcome<()> {
-    let act = Act::begin(ctx, visitor);
-    let seen = who.clone();
-    ctx.write(move |tx| {
-        let who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
-            Ok(who) => who,
-            Err(denied) => return Ok(Err(denied)),
-        };
-        if !required && act.policy_for(tx, &who.user)?.required {
-            return Ok(Err(Denied::SecondFactorRequired));
-        }
-        tx.set_second_factor_required(&who.user.id, required).map(Ok)
-    })
-    .await
 }

@@ -310,6 +310,21 @@ pub(crate) fn remint(
     mint(act, tx, NewSession { user: &who.user, proofs, remember, handover })
 }
 
+/// The same session under its next refresh token, for a reply that has to carry one: the last cannot be told
+/// again. Session tokens stay what they are.
+pub(crate) fn hand_over_again(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &SignedIn,
+    handover: Handover,
+) -> Result<Option<Minted>, Fault> {
+    let Handover::Refresh(_) = handover else { return Ok(None) };
+    let token = new_token(act, handover);
+    let fresh = digest(&act.vault, handover, token.expose());
+    tx.replace_refresh_token(&who.session.id, &fresh, act.now)?;
+    Ok(Some(Minted { token, session: who.session.clone() }))
+}
+
 /// Ends every session of the person but the asking one, which goes on under a new token, or as it is where
 /// the surface cannot hand one over or a key asks.
 pub(crate) fn start_over(

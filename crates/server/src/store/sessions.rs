@@ -154,6 +154,22 @@ impl Tx<'_> {
         Ok(rotated == 1)
     }
 
+    /// The next refresh token of a session that was shown by other means. The last one counts as spent.
+    pub fn replace_refresh_token(
+        &mut self,
+        id: &SessionId,
+        fresh: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.execute(
+            "INSERT INTO spent_refresh_tokens (digest, session_id, spent_at)
+             SELECT digest, id, $2 FROM sessions WHERE id = $1",
+            &[id.into(), now.into()],
+        )?;
+        self.execute("UPDATE sessions SET digest = $2 WHERE id = $1", &[id.into(), fresh.into()])?;
+        Ok(())
+    }
+
     /// Whose refresh token this was, if it was one and its session still lives.
     pub fn spent_refresh_token(&mut self, digest: &[u8]) -> Result<Option<SessionId>, Fault> {
         self.row("SELECT session_id FROM spent_refresh_tokens WHERE digest = $1", &[digest.into()], |row| {

@@ -4,6 +4,7 @@ mod api_keys;
 mod better_auth;
 mod config;
 mod delivery;
+mod flashback;
 mod journeys;
 mod mounting;
 mod organisations;

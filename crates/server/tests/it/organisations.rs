@@ -84,8 +84,6 @@ async fn of_two_organisations_the_strictest_rules_hold() {
     let removal = Removal { authority: Authority::password(password()), ..Removal::default() };
     let gone = authenticators::remove(&world.ctx, &nobody(), &ada, removal).await;
     assert_eq!(denied(gone), Denied::SecondFactorRequired);
-    let free = organisations::require_of_oneself(&world.ctx, &nobody(), &ada, false).await;
-    assert_eq!(denied(free), Denied::SecondFactorRequired);
 }
 
 /// SEC-107, SEC-108, through Better Auth.

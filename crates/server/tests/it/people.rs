@@ -164,7 +164,6 @@ pub async fn try_everything(world: &World, who: &SignedIn, own: &ApiKey) -> Vec<
         ("revoke key", denied(api_keys::revoke(ctx, from, who, &own.id).await)),
         ("rules", denied(organisations::change_rules(ctx, from, who, rules).await)),
         ("reset", denied(organisations::reset_member(ctx, from, who, reset).await)),
-        ("require", denied(organisations::require_of_oneself(ctx, from, who, true).await)),
         ("list sessions", denied(sessions::list(ctx, who).await)),
         ("revoke session", denied(sessions::revoke(ctx, from, who, "x").await)),
         ("revoke sessions", denied(sessions::revoke_all(ctx, from, who, false).await)),
