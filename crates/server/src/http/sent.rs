@@ -59,6 +59,15 @@ impl Sent {
         }
     }
 
+    /// As Express does: what is neither JSON nor a form is no body; JSON is an object or an array.
+    pub async fn read_as_express(parts: &Parts, body: Body) -> Result<Self, Unreadable> {
+        match Self::read(parts, body, true).await {
+            Ok(Self::Json(value)) if !(value.is_object() || value.is_array()) => Err(Unreadable::Malformed),
+            Err(Unreadable::MediaType(_)) => Ok(Self::Undefined),
+            read => read,
+        }
+    }
+
     /// A member of the object or form; `None` if it is not there.
     pub fn member(&self, key: &str) -> Option<Value> {
         match self {
