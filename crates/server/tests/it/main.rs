@@ -10,6 +10,7 @@ mod promises;
 mod races;
 mod refusals;
 mod security;
+mod slugbase;
 mod slugbase_transcript;
 mod smtp_sink;
 mod start;

@@ -1,6 +1,6 @@
 //! Enrolling, disabling and renewing backup codes (contract §2).
 
-use countersign_core::{backup_code::Shape, method::Method, secret::Secret, session::Reach};
+use countersign_core::{backup_code::Shape, denied::Denied, method::Method, secret::Secret, session::Reach};
 use serde_json::json;
 
 use super::{callers::Asked, errors::No, wire};
@@ -23,6 +23,10 @@ pub(super) async fn status(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn begin(asked: Asked) -> Result<Reply, No> {
     let who = asked.who(Reach::Enrolment)?;
+    // This wire asks how things stand before it asks how fresh the sign-in is.
+    if authenticators::overview(asked.ctx(), who).await?.has(Method::Totp) {
+        return Err(Denied::AlreadyEnrolled(Method::Totp).into());
+    }
     let enrolment = enrol::begin_totp(asked.ctx(), &asked.visitor, who, Begin::default()).await?;
     Ok(Reply::json(&json!({
         "otpauth_url": enrolment.uri.expose(), "secret": enrolment.secret.expose(),
