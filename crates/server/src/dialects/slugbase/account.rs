@@ -14,6 +14,7 @@ use super::{
     wire,
 };
 use crate::{
+    dialects::Mount,
     http::{javascript, reply::Reply},
     operations::{
         accounts::{self, Farewell, FarewellTaken},
@@ -44,7 +45,8 @@ pub(super) async fn me(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
     let who = asked.who(Reach::Everything)?;
-    let farewell = Farewell { link: asked.link("/api/users/me/delete?token="), ..Farewell::default() };
+    let link = Mount::link(&asked.parts.extensions, "/api/users/me/delete?token=", String::new());
+    let farewell = Farewell { link, ..Farewell::default() };
     match accounts::delete(asked.ctx(), &asked.visitor, who, farewell).await? {
         FarewellTaken::Deleted => Ok(gone(&asked)),
         FarewellTaken::Mailed => Ok(wire::message("Check your email to confirm")),
@@ -71,7 +73,7 @@ pub(super) async fn list_tokens(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn create_token(asked: Asked) -> Result<Reply, No> {
     let who = asked.who(Reach::Everything)?;
     let wrong = |sentence: &'static str| No::member("name", "TOKEN_NAME_INVALID", sentence);
-    let name = asked.some_text("name").ok_or_else(|| wrong("Token name is required"))?;
+    let name = asked.sent.some_text("name").ok_or_else(|| wrong("Token name is required"))?;
     let name = javascript::clean(&name);
     match javascript::length(&name) {
         0 => return Err(wrong("Token name must be at least 1 characters")),
@@ -95,7 +97,8 @@ pub(super) async fn create_token(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn revoke_token(asked: Asked) -> Result<Reply, No> {
     let who = asked.who(Reach::Everything)?;
-    let id = ApiKeyId::from(ids::without_hyphens(asked.path_end()));
+    let named = asked.parts.uri.path().rsplit('/').next().unwrap_or_default();
+    let id = ApiKeyId::from(ids::without_hyphens(named));
     api_keys::revoke(asked.ctx(), &asked.visitor, who, &id).await?;
     Ok(wire::message("Token revoked"))
 }

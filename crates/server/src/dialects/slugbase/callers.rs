@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::Request,
-    http::{Extensions, HeaderMap, Method, header, request::Parts},
+    http::{Extensions, HeaderMap, Method, request::Parts},
 };
 use countersign_core::{
     denied::Denied,
@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     ctx::Ctx,
-    dialects::Mount,
     fault::Fault,
     http::{
         bearer::bearer,
@@ -65,10 +64,9 @@ pub(super) const KEY_PREFIX: &str = "sb_";
 const SESSION_SECONDS: u64 = 7 * 24 * 60 * 60;
 const PENDING_SECONDS: u64 = 5 * 60;
 const CSRF_SECONDS: u64 = 24 * 60 * 60;
-const NAME: &str = "slugbase";
-const WIRE: Wire = Wire { name: NAME, lifetime: Duration::from_secs(SESSION_SECONDS) };
+const WIRE: Wire = Wire { name: "slugbase", lifetime: Duration::from_secs(SESSION_SECONDS) };
 /// For sign-ins that wait for their second step.
-const PENDING_WIRE: Wire = Wire { name: NAME, lifetime: Duration::from_secs(PENDING_SECONDS) };
+const PENDING_WIRE: Wire = Wire { lifetime: Duration::from_secs(PENDING_SECONDS), ..WIRE };
 /// How many counts the limiter remembers.
 const COUNTS: usize = 65_536;
 
@@ -78,7 +76,6 @@ const EXEMPT: &[&str] = &[
     "/api/auth/setup", "/api/auth/register", "/api/auth/verify-signup", "/api/auth/resend-signup-verification",
     "/api/auth/request-signup-resend", "/api/auth/login", "/api/auth/logout", "/api/auth/mfa/verify",
 ];
-const EXEMPT_BELOW: &str = "/api/password-reset";
 
 impl Surface {
     pub fn new(ctx: &Arc<Ctx>) -> Result<Self, Fault> {
@@ -160,7 +157,7 @@ pub(super) struct Asked {
     voice: Voice,
     /// Whoever is signed in, or holds a key; looked up only where that matters.
     who: Option<SignedIn>,
-    parts: Parts,
+    pub parts: Parts,
 }
 
 impl Asked {
@@ -176,19 +173,11 @@ impl Asked {
     ) -> Result<Self, No> {
         let (parts, body) = request.into_parts();
         let is_safe = [Method::GET, Method::HEAD].contains(&parts.method);
-        let sent = if is_safe {
-            Sent::Undefined
-        } else {
-            Sent::read_as_express(&parts, body).await.map_err(No::Unreadable)?
-        };
+        let sent = Sent::read_as_express(&parts, body).await.map_err(No::Unreadable)?;
         let by_header = bearer(&parts.headers).is_some();
-        // A page that says where it is from and is none of ours. Others cannot make a browser send the header.
-        if !is_safe
-            && !by_header
-            && parts.headers.contains_key(header::ORIGIN)
-            && origins::check_first_login(&parts.headers, &surface.origins, surface.origins.own()).is_err()
-        {
-            return Err(No::CrossSite);
+        // No page elsewhere can make a browser send the header.
+        if !is_safe && !by_header {
+            origins::check_if_told(&parts.headers, &surface.origins).map_err(|_| No::CrossSite)?;
         }
         let exempt = is_safe || by_header || parts.extensions.get().is_some_and(is_exempt);
         let visitor = visitor::visitor(&surface.ctx.config, &parts.extensions, &parts.headers);
@@ -292,22 +281,12 @@ impl Asked {
 
     /// The code, which must be there before anything else is looked at.
     pub fn code(&self) -> Result<Secret<String>, No> {
-        let code = self.some_text("code").ok_or(Denied::CodeRequired)?;
+        let code = self.sent.some_text("code").ok_or(Denied::CodeRequired)?;
         Ok(Secret::new(code))
-    }
-
-    /// A member that is text and not empty.
-    pub fn some_text(&self, name: &str) -> Option<String> {
-        self.sent.text(name).filter(|text| !text.is_empty())
     }
 
     pub fn query(&self, name: &str) -> Option<String> {
         query::read(&self.parts.uri, name).filter(|value| !value.is_empty())
-    }
-
-    /// The end of the path asked for.
-    pub fn path_end(&self) -> &str {
-        self.parts.uri.path().rsplit('/').next().unwrap_or_default()
     }
 
     /// A link to a page of its front end.
@@ -315,13 +294,8 @@ impl Asked {
         let at = self.ctx().config.slugbase.frontend_url.clone();
         LinkShape { at, before: before.to_owned(), after: String::new() }
     }
-
-    /// A link that leads back here.
-    pub fn link(&self, before: &str) -> LinkShape {
-        Mount::link(&self.parts.extensions, before, String::new())
-    }
 }
 
 fn is_exempt(path: &AsSent) -> bool {
-    EXEMPT.contains(&path.0.as_str()) || path.0.starts_with(EXEMPT_BELOW)
+    EXEMPT.contains(&path.0.as_str()) || path.0.starts_with("/api/password-reset")
 }

@@ -125,10 +125,6 @@ pub(super) enum No {
 }
 
 impl No {
-    pub fn not_found() -> Self {
-        Self::Only(Said::of(404, "NOT_FOUND", "Not found"))
-    }
-
     /// A member of the body is not as it must be.
     pub fn member(name: &'static str, code: &'static str, sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::Only(Said::of(400, code, sentence).about(name))

@@ -23,7 +23,7 @@ use countersign_core::denied::Denied;
 
 use self::{
     callers::{Asked, Surface},
-    errors::{Asking, No, Voice},
+    errors::{Asking, No, Said, Voice},
 };
 use crate::{
     ctx::Ctx,
@@ -54,7 +54,6 @@ fn table() -> Routes<Arc<Surface>> {
         .on(GET,    "/api/version",        to(Open, any, account::version))
         .on(GET,    "/api/csrf-token",     to(Open, any, sign_in::csrf_token))
         .on(GET,    "/api/auth/providers", to(Open, any, account::providers))
-        // Making accounts.
         .on(GET,    "/api/auth/setup/status",               to(SetUp, any, sign_up::setup_status))
         .on(POST,   "/api/auth/setup",                      to(SetUp, STRICT, sign_up::set_up))
         .on(POST,   "/api/auth/register",                   to(SignUp, AUTH, sign_up::register))
@@ -62,21 +61,18 @@ fn table() -> Routes<Arc<Surface>> {
         .on(GET,    "/api/auth/signup-verification/status", to(SignUp, AUTH, sign_up::verification_status))
         .on(POST,   "/api/auth/resend-signup-verification", to(SignUp, AUTH, sign_up::resend))
         .on(POST,   "/api/auth/request-signup-resend",      to(SignUp, AUTH, sign_up::request_resend))
-        // Signing in and out.
         .on(POST,   "/api/auth/login",             to(SignIn, AUTH, sign_in::log_in))
         .on(POST,   "/api/auth/mfa/verify",        to(Verify, MFA_VERIFY, sign_in::verify))
         .on(POST,   "/api/auth/logout",            to(Open, any, sign_in::log_out))
         .on(POST,   "/api/password-reset/request", to(Reset, AUTH, sign_up::request_reset))
         .on(GET,    "/api/password-reset/verify",  to(Reset, any, sign_up::check_reset))
         .on(POST,   "/api/password-reset/reset",   to(Reset, AUTH, sign_up::reset))
-        // The second factor.
         .on(GET,    "/api/auth/mfa/status",            to(Factors, any, second_factor::status))
         .on(POST,   "/api/auth/mfa/enroll/begin",      to(Factors, MFA_ENROLL, second_factor::begin))
         .on(POST,   "/api/auth/mfa/enroll/confirm",    to(Factors, MFA_ENROLL, second_factor::confirm))
         .on(POST,   "/api/auth/mfa/enroll/cancel",     to(Factors, MFA_ENROLL, second_factor::cancel))
         .on(POST,   "/api/auth/mfa/disable",           to(Factors, MFA_VERIFY, second_factor::disable))
         .on(POST,   "/api/auth/mfa/backup/regenerate", to(Factors, MFA_VERIFY, second_factor::regenerate))
-        // The account.
         .on(GET,    "/api/auth/me",         to(Account, any, account::me))
         .on(GET,    "/api/users/me",        to(Account, any, account::me))
         .on(DELETE, "/api/users/me",        to(Account, any, account::delete))
@@ -114,7 +110,8 @@ async fn at_the_gate(State(surface): State<Arc<Surface>>, request: Request, next
 /// Unknown paths, and other methods on known ones.
 async fn nothing_here(State(surface): State<Arc<Surface>>, request: Request) -> Response {
     let voice = Voice::of(&surface.ctx.config, request.headers(), Asking::Account);
-    errors::reply(&surface, No::not_found(), (Asking::Account, voice)).into_response()
+    errors::reply(&surface, No::Only(Said::of(404, "NOT_FOUND", "Not found")), (Asking::Account, voice))
+        .into_response()
 }
 
 /// Makes a route of a function from what was asked to the reply. The order is the contract's (§1.1): body, cross-site
@@ -148,12 +145,11 @@ where
     }
 }
 
-/// How each refusal sounds, in every situation and in both voices.
+/// How each refusal sounds in every situation, and once as documented.
 fn refuse(ctx: &Arc<Ctx>, denied: &Denied) -> Result<Refusals, Fault> {
     let surface = Surface::new(ctx)?;
-    let said =
-        |asking, voice| errors::reply(&surface, No::Denied(denied.clone()), (asking, voice)).into_response();
-    let in_voice = |voice| Asking::ALL.iter().map(move |asking| (*asking, voice));
-    let all = in_voice(Voice::Slugbase).chain(in_voice(Voice::Documented));
-    Ok(all.map(|(asking, voice)| (format!("{asking:?}/{voice:?}"), said(asking, voice))).collect())
+    let said = |manner| errors::refusal(&surface, denied, manner).into_response();
+    let all = Asking::ALL.iter().map(|asking| (*asking, Voice::Slugbase));
+    let all = all.chain([(Asking::Factors, Voice::Documented)]);
+    Ok(all.map(|(asking, voice)| (format!("{asking:?}/{voice:?}"), said((asking, voice)))).collect())
 }

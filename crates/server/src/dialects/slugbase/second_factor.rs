@@ -52,7 +52,7 @@ pub(super) async fn cancel(asked: Asked) -> Result<Reply, No> {
 /// Code and password, of which only the code must be there yet: the front end asks first without the password.
 fn authority(asked: &Asked) -> Result<Authority, No> {
     let code = Some(wire::code(&asked.code()?));
-    Ok(Authority { password: asked.some_text("password").map(Secret::new), code })
+    Ok(Authority { password: asked.sent.some_text("password").map(Secret::new), code })
 }
 
 pub(super) async fn disable(asked: Asked) -> Result<Reply, No> {

@@ -84,7 +84,7 @@ fn newcomer(asked: &Asked) -> Result<SignUp, No> {
 /// The address in the request, trimmed and well formed.
 pub(super) fn email(sent: &Sent) -> Result<String, No> {
     let required = || No::member("email", "EMAIL_INVALID", "Email is required");
-    let email = sent.text("email").filter(|email| !email.is_empty()).ok_or_else(required)?;
+    let email = sent.some_text("email").ok_or_else(required)?;
     let email = email.trim_matches(is_space);
     if length(email) > TEXT_MAX {
         return Err(No::member("email", "EMAIL_INVALID", "Email must be no more than 255 characters"));
@@ -105,7 +105,7 @@ pub(super) fn name(sent: &Sent) -> Result<String, No> {
 
 /// The token of a mailed link, from the body.
 fn link_token(asked: &Asked) -> Result<String, No> {
-    asked.some_text("token").ok_or_else(|| No::member("token", "TOKEN_REQUIRED", "Token is required"))
+    asked.sent.some_text("token").ok_or_else(|| No::member("token", "TOKEN_REQUIRED", "Token is required"))
 }
 
 fn used() -> No {
@@ -174,7 +174,8 @@ pub(super) async fn check_reset(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) async fn reset(asked: Asked) -> Result<Reply, No> {
-    let (Some(token), Some(password)) = (asked.some_text("token"), asked.some_text("password")) else {
+    let (Some(token), Some(password)) = (asked.sent.some_text("token"), asked.sent.some_text("password"))
+    else {
         return Err(No::member("token", "FIELDS_REQUIRED", "Token and password are required"));
     };
     let new = (Secret::new(password), INGREDIENTS);
