@@ -29,7 +29,7 @@ impl Rule {
 
 /// Rounded up: who waits this long need not wait again.
 pub fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_millis().div_ceil(1_000).max(1) as u64
+    wait.as_micros().div_ceil(1_000_000).max(1) as u64
 }
 
 /// Counters in a table of fixed size (P6): a million addresses cost no more memory than none. A key belongs to
@@ -49,7 +49,7 @@ type Row = [Counter; WIDTH];
 #[derive(Clone, Copy, Default)]
 struct Counter {
     key: u64,
-    /// The last allowed call, in microseconds since 1970.
+    /// The last allowed call, or the first of a fixed window, in microseconds since 1970.
     last: i64,
     /// Zero means that this place is free.
     count: u32,
@@ -65,11 +65,37 @@ impl Limiter {
     /// Counts one call, or says in how many seconds to try again. A refused call is not counted. The key is
     /// whatever is limited: usually `(rate_key(ip), path)`.
     pub fn check<K: Hash + ?Sized>(&self, key: &K, rule: Rule, now: Timestamp) -> Result<(), u64> {
+        self.with(key, |counter| counter.call(rule, now))
+    }
+
+    fn with<K: Hash + ?Sized, T>(&self, key: &K, act: impl FnOnce(&mut Counter) -> T) -> T {
         let key = self.hasher.hash_one(key);
         let row = &self.rows[(key as usize) % self.rows.len()];
         // A poisoned row holds plain numbers, which are never half written.
         let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
-        find(&mut row, key).call(rule, now)
+        act(find(&mut row, key))
+    }
+}
+
+/// How a caller stands within a fixed window, the call just made included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub allowed: bool,
+    pub remaining: u32,
+    /// Seconds until the count starts afresh.
+    pub reset: u64,
+}
+
+impl Limiter {
+    /// Counts one call within a window that begins with its first call and ends on time, however many follow.
+    /// A limiter is asked in this way or by `check`, not both under one key.
+    pub fn count<K: Hash + ?Sized>(&self, key: &K, rule: Rule, now: Timestamp) -> Standing {
+        self.with(key, |counter| counter.call_within(rule, now))
+    }
+
+    /// Takes a counted call back: it turned out to be none of those that are limited.
+    pub fn refund<K: Hash + ?Sized>(&self, key: &K) {
+        self.with(key, |counter| counter.count = counter.count.saturating_sub(1));
     }
 }
 
@@ -86,18 +112,24 @@ fn find(row: &mut Row, key: u64) -> &mut Counter {
 
 impl Counter {
     fn call(&mut self, rule: Rule, now: Timestamp) -> Result<(), u64> {
+        let standing = self.call_within(rule, now);
+        if !standing.allowed {
+            return Err(standing.reset);
+        }
+        self.last = now.as_micros();
+        Ok(())
+    }
+
+    fn call_within(&mut self, rule: Rule, now: Timestamp) -> Standing {
         // A clock that was set back must not lock anybody out until it has caught up.
         self.last = self.last.min(now.as_micros());
         if self.count == 0 || now.since(Timestamp::from_micros(self.last)) >= rule.window {
             *self = Self { count: 0, last: now.as_micros(), ..*self };
         }
-        if self.count >= rule.max {
-            let wait = rule.window.saturating_sub(now.since(Timestamp::from_micros(self.last)));
-            return Err(wait.as_micros().div_ceil(1_000_000).max(1) as u64);
-        }
-        self.count += 1;
-        self.last = now.as_micros();
-        Ok(())
+        let allowed = self.count < rule.max;
+        self.count += u32::from(allowed);
+        let wait = rule.window.saturating_sub(now.since(Timestamp::from_micros(self.last)));
+        Standing { allowed, remaining: rule.max.saturating_sub(self.count), reset: whole_seconds(wait) }
     }
 }
 
@@ -124,6 +156,20 @@ mod tests {
         assert_eq!([call(19.0), call(19.0), call(19.0), call(19.0)], [Ok(()), Ok(()), Ok(()), Err(10)]);
         // Never ten seconds without an allowed call: the fourth is refused though the first is long ago.
         assert_eq!([call(29.0), call(38.0), call(47.0), call(56.0)], [Ok(()), Ok(()), Ok(()), Err(1)]);
+    }
+
+    #[test]
+    fn a_fixed_window_ends_on_time_and_a_refunded_call_was_none() {
+        let limiter = Limiter::new(1_000);
+        let count = |seconds| limiter.count("a", RULE, at(seconds));
+        let standing = |allowed, remaining, reset| Standing { allowed, remaining, reset };
+        assert_eq!([count(0.0), count(4.0)], [standing(true, 2, 10), standing(true, 1, 6)]);
+        limiter.refund("a");
+        assert_eq!([count(5.0), count(9.0)], [standing(true, 1, 5), standing(true, 0, 1)]);
+        assert_eq!(count(9.5), standing(false, 0, 1));
+        assert_eq!(count(10.0), standing(true, 2, 10), "the calls in between did not put it off");
+        limiter.refund("nobody");
+        assert_eq!(limiter.count("nobody", RULE, NOON), standing(true, 2, 10));
     }
 
     #[test]

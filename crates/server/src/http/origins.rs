@@ -225,6 +225,16 @@ pub fn check_first_login(
     Ok(())
 }
 
+/// As `check_first_login`, but only of a page that says where it is: for wires that ask all others for a token of
+/// their own.
+pub fn check_if_told(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), CrossSite> {
+    if headers.contains_key(header::ORIGIN) {
+        check_first_login(headers, trusted, trusted.own())
+    } else {
+        Ok(())
+    }
+}
+
 fn require_trusted(headers: &HeaderMap, trusted: &TrustedOrigins, own_origin: &str) -> Result<(), CrossSite> {
     let mut origins = headers.get_all(header::ORIGIN).into_iter();
     let origin = match (origins.next(), origins.next()) {

@@ -15,6 +15,8 @@ mod races;
 mod refresh;
 mod refusals;
 mod security;
+mod slugbase;
+mod slugbase_transcript;
 mod smtp_sink;
 mod start;
 mod store;

@@ -220,7 +220,10 @@ impl Browser {
     pub async fn send(&mut self, request: Request<Body>) -> Reply {
         let reply = send(&self.router, request).await;
         for (name, value, attributes) in reply.cookies() {
-            if attributes.iter().any(|attribute| attribute == "Max-Age=0") {
+            let gone = |attribute: &String| {
+                attribute == "Max-Age=0" || attribute.starts_with("Expires=Thu, 01 Jan 1970")
+            };
+            if attributes.iter().any(gone) {
                 self.jar.remove(&name);
             } else {
                 self.jar.insert(name, value);
