@@ -94,6 +94,12 @@ pub fn may_reset(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership
     }
 }
 
+/// Whether somebody acts for an organisation at all. Where keys are an organisation's, only such people make
+/// them.
+pub fn may_make_keys(own: &[Membership]) -> Result<(), Denied> {
+    if own.iter().any(|one| one.role.administers()) { Ok(()) } else { Err(Denied::NotPermitted) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +147,16 @@ mod tests {
         assert!(!may(&[member("a", Role::Owner)], &[member("b", Role::Member)]));
         assert!(!may(&[member("a", Role::Owner)], &[]));
         assert!(!may(&[], &[]));
+    }
+
+    #[test]
+    fn only_who_administers_makes_keys() {
+        for role in Role::ALL {
+            let allowed = matches!(role, Role::Owner | Role::Admin);
+            let own = [member("a", Role::Member), member("b", role)];
+            assert_eq!(may_make_keys(&own).is_ok(), allowed, "{role:?}");
+        }
+        assert_eq!(may_make_keys(&[]), Err(Denied::NotPermitted));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{ctx::Ctx, fault::Fault, http::routes::Route};
 
 pub mod better_auth;
 mod mounting;
+pub mod mudbase;
 
 pub use mounting::{DialectRow, Mount, Mounting, RouteRow, Table};
 
@@ -38,4 +39,4 @@ impl Dialect {
 /// What was being asked, and the answer.
 pub type Refusals = Vec<(String, Response)>;
 
-pub const ALL: &[Dialect] = &[better_auth::DIALECT];
+pub const ALL: &[Dialect] = &[better_auth::DIALECT, mudbase::DIALECT];
