@@ -5,6 +5,7 @@ mod config;
 mod delivery;
 mod journeys;
 mod mounting;
+mod mudbase;
 mod postgres;
 mod promises;
 mod races;
