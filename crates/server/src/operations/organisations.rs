@@ -68,8 +68,8 @@ pub(crate) fn place_for(
     let (external_id, name, role) = match belonging {
         Belonging::Nowhere => return Ok(Ok(None)),
         Belonging::Founds { name } => {
+            // Stored by `join`: whoever is refused because of their address founds nothing.
             let organisation = new_organisation(act, None, name);
-            tx.insert_organisation(&organisation)?;
             return Ok(Ok(Some(Place { organisation, role: Role::Owner, is_new: true })));
         }
         Belonging::Joins { external_id } => (external_id.as_str(), external_id.as_str(), Role::Member),
@@ -100,6 +100,9 @@ fn is_first(tx: &mut Tx<'_>) -> Result<bool, Fault> {
 
 pub(crate) fn join(act: &Act, tx: &mut Tx<'_>, user: &User, place: Option<Place>) -> Result<(), Fault> {
     let Some(Place { organisation, role, is_new }) = place else { return Ok(()) };
+    if organisation.external_id.is_none() {
+        tx.insert_organisation(&organisation)?;
+    }
     tx.insert_membership(&organisation.id, &user.id, (role, act.now))?;
     let detail = json!({ "organisation": organisation.id, "role": role.as_str() });
     let kind = if is_new { Kind::OrganisationCreated } else { Kind::OrganisationJoined };

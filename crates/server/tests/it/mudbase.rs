@@ -17,6 +17,7 @@ use countersign::{
         organisations::{self, RuleChange},
         tokens::{self, Wire},
     },
+    store::Tx,
 };
 use countersign_core::session::{Reach, Visitor};
 use serde_json::{Value, json};
@@ -386,6 +387,24 @@ async fn a_taken_address_is_not_told_where_addresses_are_verified() {
     let token = link.split_once("token=").unwrap().1;
     ada.post("/users/verify-email", json!({ "token": token, "projectId": PROJECT })).await.expect(200);
     ada.log_in(ADA, json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refused_registration_founds_nothing() {
+    for required in [false, true] {
+        let world = World::with(|config| {
+            if required {
+                config.accounts.email_verification = EmailVerification::Required;
+            }
+        })
+        .await;
+        let ada = Client::of(&world);
+        ada.post("/auth/register", org(ADA)).await.expect(201);
+        ada.post("/auth/register", org(ADA)).await.expect(if required { 201 } else { 409 });
+        let count =
+            |tx: &mut Tx<'_>| tx.row("SELECT count(*) FROM organisations", &[], |row| row.get::<i64>(0));
+        assert_eq!(world.ctx.store.read(count).await.unwrap(), Some(1));
+    }
 }
 
 #[tokio::test]
