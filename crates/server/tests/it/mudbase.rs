@@ -162,7 +162,7 @@ fn assert_members(body: &Value, expected: &str) {
 }
 
 const USER: &str = "_id email firstName lastName fullName role customRole isAnonymous emailVerified phoneVerified \
-                    twoFactorEnabled lastLogin createdAt updatedAt org";
+                    twoFactorEnabled lastLogin createdAt updatedAt";
 
 #[tokio::test]
 async fn answers_hold_what_is_declared_and_nothing_else() {
@@ -179,7 +179,7 @@ async fn answers_hold_what_is_declared_and_nothing_else() {
     assert_members(&ada.refresh().await.expect(200).body, "message token refreshToken expiresIn");
     let me = ada.get("/users/me").await.expect(200).body;
     assert_members(&me["user"], USER);
-    assert_eq!((&me["user"]["role"], &me["user"]["org"]["_id"]), (&json!("member"), &json!(PROJECT)));
+    assert_eq!(me["user"]["role"], "member");
     let session = ada.get(&format!("/auth/local/session?projectId={}", PROJECT.to_uppercase())).await;
     assert_eq!(session.expect(200).body["user"]["project"]["id"], PROJECT);
     ada.get("/auth/local/session?projectId=000000000000000000000000").await.expect(404);
@@ -187,15 +187,15 @@ async fn answers_hold_what_is_declared_and_nothing_else() {
     let mut grace = Client::of(&world);
     let registered = grace.register("grace@example.com").await;
     assert_members(&registered.body, "message token refreshToken expiresIn user");
-    assert_members(&registered.body["user"], USER);
+    assert_members(&registered.body["user"], &format!("{USER} org"));
     let org = &registered.body["user"]["org"];
     assert_eq!((&org["name"], &org["slug"]), (&json!("Harbour Lights"), &json!("harbour-lights")));
     assert_eq!(registered.body["user"]["role"], "owner");
     let changed = grace.ask("PATCH", "/users/update", json!({ "avatar": "https://example.com/a.png" })).await;
-    assert_members(&changed.expect(200).body["user"], &format!("{USER} avatar"));
+    assert_members(&changed.expect(200).body["user"], &format!("{USER} org avatar"));
     let changed = grace.ask("PATCH", "/users/update", json!({ "avatar": null, "firstName": "Grace" })).await;
     let user = changed.expect(200).body["user"].take();
-    assert_members(&user, USER);
+    assert_members(&user, &format!("{USER} org"));
     assert_eq!((&user["fullName"], &user["lastName"]), (&json!("Grace King"), &json!("King")));
     grace.ask("PATCH", "/users/update", json!({})).await.expect(400);
     let key =
@@ -466,6 +466,30 @@ async fn keys_are_labels_and_only_for_who_administers() {
     let mut member = Client::of(&world);
     member.register_local("grace@example.com").await;
     member.post("/api-keys", new(&json!(PROJECT))).await.expect(403);
+}
+
+/// Anybody may register for a project of any id, the id of somebody's organisation included.
+#[tokio::test]
+async fn a_project_does_not_pass_for_an_organisation() {
+    let world = World::new().await;
+    let mut ada = Client::of(&world);
+    let org = ada.register(ADA).await.body["user"]["org"]["_id"].take();
+    let claims = |client: &Client| -> Value {
+        let payload = client.token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&data_encoding::BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap()).unwrap()
+    };
+    assert_eq!((&claims(&ada)["orgId"], &claims(&ada)["role"]), (&org, &json!("owner")));
+    let mut eve = Client::of(&world);
+    let mut body = local("eve@example.com");
+    body["projectId"] = org.clone();
+    let registered = eve.post("/auth/local/register", body).await.expect(201);
+    eve.keep(&registered);
+    let claims = claims(&eve);
+    assert_eq!((&claims["projectId"], claims.get("orgId"), claims.get("role")), (&org, None, None));
+    let me = eve.get("/users/me").await.expect(200).body["user"].take();
+    assert_eq!((&me["role"], me.get("org")), (&json!("member"), None));
+    assert_eq!(eve.get("/auth/local/session").await.expect(200).body["user"]["project"]["id"], org);
+    assert_eq!(ada.get("/auth/local/session").await.expect(200).body["user"].get("project"), None);
 }
 
 #[tokio::test]

@@ -93,11 +93,8 @@ impl<'f> Members<'_, 'f> {
     /// Every other member is a mistake.
     pub fn only(&mut self, known: &[&str]) {
         if let Sent::Json(Value::Object(members)) = self.sent {
-            // Their names are a stranger's: at most a few, and none of any length.
-            let strange = members.keys().filter(|key| !known.contains(&key.as_str())).take(8);
-            let strange = strange.map(|key| key.chars().take(64).collect::<String>());
-            for key in strange.collect::<Vec<_>>() {
-                self.complain(&key, "is not allowed");
+            for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
+                self.complain(key, "is not allowed");
             }
         }
     }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use countersign_core::{
     denied::Denied,
-    organisation::{Membership, Role},
+    organisation::Role,
     secret::Secret,
     user::{self, User},
 };
@@ -159,13 +159,12 @@ pub(super) async fn session(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn local_session(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let own = asked.organisations_of(&who).await?;
-    let project = match asked.query("projectId").map(|id| id.to_ascii_lowercase()) {
-        None => own.first(),
-        Some(id) => {
-            let known = |one: &&Membership| wire::project_id(&one.organisation) == Some(&id);
-            Some(own.iter().find(known).ok_or(No::ProjectUnknown)?)
-        }
-    };
+    let asked_for = asked.query("projectId").map(|id| id.to_ascii_lowercase());
+    let fits = |id: &str| asked_for.as_deref().is_none_or(|asked_for| asked_for == id);
+    let project = own.iter().find(|one| wire::project_id(&one.organisation).is_some_and(fits));
+    if asked_for.is_some() && project.is_none() {
+        return Err(No::ProjectUnknown);
+    }
     Ok(Reply::json(&json!({ "user": wire::local_session(&who, project), "authenticated": true })))
 }
 

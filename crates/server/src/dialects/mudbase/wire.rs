@@ -18,13 +18,9 @@ pub(super) fn project_id(organisation: &Organisation) -> Option<&str> {
     organisation.external_id.as_deref().filter(|id| is_object_id(id))
 }
 
-fn organisation_id(organisation: &Organisation) -> String {
-    project_id(organisation).map_or_else(|| organisation.id.as_object_id(), str::to_owned)
-}
-
 /// An organisation, or a project: they have the same three members.
 pub(super) fn organisation(one: &Organisation) -> Value {
-    let id = organisation_id(one);
+    let id = project_id(one).map_or_else(|| one.id.as_object_id(), str::to_owned);
     let slug = slug(&one.name).unwrap_or_else(|| id.clone());
     json!({ "_id": id, "name": one.name, "slug": slug })
 }
@@ -45,14 +41,20 @@ const fn role(role: Role) -> &'static str {
     }
 }
 
-/// `User` of the schema. The oldest membership is the one it shows.
+/// The person's own organisation, the oldest. A project is none: its id is whatever its users brought, and must
+/// not pass for the id of somebody's organisation.
+fn home(own: &[Membership]) -> Option<&Membership> {
+    own.iter().find(|one| project_id(&one.organisation).is_none())
+}
+
+/// `User` of the schema.
 pub(super) fn user(who: &SignedIn, own: &[Membership]) -> Value {
-    let shown_role = own.first().map_or(Role::Member, |one| one.role);
-    let mut shown = newcomer(&who.user, shown_role);
+    let home = home(own);
+    let mut shown = newcomer(&who.user, home.map_or(Role::Member, |one| one.role));
     shown["twoFactorEnabled"] = json!(who.second_factor_is_on);
     shown["lastLogin"] = json!(who.session.created_at.to_iso());
-    if let Some(place) = own.first() {
-        shown["org"] = organisation(&place.organisation);
+    if let Some(Membership { organisation: one, .. }) = home {
+        shown["org"] = organisation(one);
     }
     shown
 }
@@ -102,7 +104,7 @@ pub(super) fn local_session(who: &SignedIn, project: Option<&Membership>) -> Val
     let more = json!({ "customRole": null, "twoFactorEnabled": who.second_factor_is_on });
     let shown = with(local(&who.user), more);
     let Some(Membership { organisation, .. }) = project else { return shown };
-    let (id, name) = (organisation_id(organisation), &organisation.name);
+    let (id, name) = (project_id(organisation), &organisation.name);
     with(shown, json!({ "project": { "id": id, "name": name, "role": LOCAL_ROLE } }))
 }
 
@@ -121,10 +123,12 @@ pub(super) fn claims(user: &User, own: &[Membership]) -> Map<String, Value> {
     claim("id", json!(user.id.as_object_id()));
     claim("email", json!(user.email));
     claim("customRole", Value::Null);
-    if let Some(first) = own.first() {
-        claim("role", json!(role(first.role)));
-        let kind = if project_id(&first.organisation).is_some() { "projectId" } else { "orgId" };
-        claim(kind, json!(organisation_id(&first.organisation)));
+    if let Some(Membership { organisation, role: own }) = home(own) {
+        claim("role", json!(role(*own)));
+        claim("orgId", json!(organisation.id.as_object_id()));
+    }
+    if let Some(id) = own.iter().find_map(|one| project_id(&one.organisation)) {
+        claim("projectId", json!(id));
     }
     claims
 }
