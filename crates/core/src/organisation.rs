@@ -105,6 +105,12 @@ pub fn may_reset(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership
     }
 }
 
+/// Whether somebody acts for an organisation at all. Where keys are an organisation's, only such people make
+/// them.
+pub fn may_make_keys(own: &[Membership]) -> Result<(), Denied> {
+    if own.iter().any(|one| one.role.administers()) { Ok(()) } else { Err(Denied::NotPermitted) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +171,16 @@ mod tests {
             let rules = Rules { second_factor_required: true, methods };
             assert_eq!(rules.can_be_followed().is_ok(), possible, "{methods:?}");
         }
+    }
+
+    #[test]
+    fn only_who_administers_makes_keys() {
+        for role in Role::ALL {
+            let allowed = matches!(role, Role::Owner | Role::Admin);
+            let own = [member("a", Role::Member), member("b", role)];
+            assert_eq!(may_make_keys(&own).is_ok(), allowed, "{role:?}");
+        }
+        assert_eq!(may_make_keys(&[]), Err(Denied::NotPermitted));
     }
 
     #[test]

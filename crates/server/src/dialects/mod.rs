@@ -10,6 +10,7 @@ use crate::{ctx::Ctx, fault::Fault, http::routes::Route};
 pub mod better_auth;
 pub mod flashback;
 mod mounting;
+pub mod mudbase;
 pub mod slugbase;
 
 pub use mounting::{DialectRow, Mount, Mounting, RouteRow, Table};
@@ -40,4 +41,4 @@ impl Dialect {
 /// What was being asked, and the answer.
 pub type Refusals = Vec<(String, Response)>;
 
-pub const ALL: &[Dialect] = &[better_auth::DIALECT, slugbase::DIALECT, flashback::DIALECT];
+pub const ALL: &[Dialect] = &[better_auth::DIALECT, slugbase::DIALECT, mudbase::DIALECT, flashback::DIALECT];

@@ -8,16 +8,31 @@ use std::{
 
 use countersign_core::time::Timestamp;
 
-/// At most `max` calls; the count starts afresh once `window` has passed without an allowed call.
+/// At most `max` calls until the count starts afresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub window: Duration,
     pub max: u32,
+    pub since: Since,
+}
+
+/// What the window is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// The last allowed call: whoever never pauses for a whole window is refused sooner or later.
+    LastCall,
+    /// The first call. Steady use below the rate is never refused, however long the window.
+    FirstCall,
 }
 
 impl Rule {
     pub const fn new(seconds: u64, max: u32) -> Self {
-        Self { window: Duration::from_secs(seconds), max }
+        Self { window: Duration::from_secs(seconds), max, since: Since::LastCall }
+    }
+
+    /// As `new`, with a window that the first call opens.
+    pub const fn fixed(seconds: u64, max: u32) -> Self {
+        Self { since: Since::FirstCall, ..Self::new(seconds, max) }
     }
 
     /// By the beginnings of paths: the first row that fits decides.
@@ -49,8 +64,8 @@ type Row = [Counter; WIDTH];
 #[derive(Clone, Copy, Default)]
 struct Counter {
     key: u64,
-    /// The last allowed call, or the first of a fixed window, in microseconds since 1970.
-    last: i64,
+    /// What the window is counted from, in microseconds since 1970.
+    start: i64,
     /// Zero means that this place is free.
     count: u32,
 }
@@ -102,7 +117,7 @@ impl Limiter {
 fn find(row: &mut Row, key: u64) -> &mut Counter {
     let known = row.iter().position(|counter| counter.count > 0 && counter.key == key);
     let at = known.unwrap_or_else(|| {
-        let oldest = row.iter().enumerate().min_by_key(|(_, counter)| (counter.count > 0, counter.last));
+        let oldest = row.iter().enumerate().min_by_key(|(_, counter)| (counter.count > 0, counter.start));
         let at = oldest.map_or(0, |(at, _)| at);
         row[at] = Counter { key, ..Counter::default() };
         at
@@ -116,19 +131,21 @@ impl Counter {
         if !standing.allowed {
             return Err(standing.reset);
         }
-        self.last = now.as_micros();
+        if rule.since == Since::LastCall {
+            self.start = now.as_micros();
+        }
         Ok(())
     }
 
     fn call_within(&mut self, rule: Rule, now: Timestamp) -> Standing {
         // A clock that was set back must not lock anybody out until it has caught up.
-        self.last = self.last.min(now.as_micros());
-        if self.count == 0 || now.since(Timestamp::from_micros(self.last)) >= rule.window {
-            *self = Self { count: 0, last: now.as_micros(), ..*self };
+        self.start = self.start.min(now.as_micros());
+        if self.count == 0 || now.since(Timestamp::from_micros(self.start)) >= rule.window {
+            *self = Self { count: 0, start: now.as_micros(), ..*self };
         }
         let allowed = self.count < rule.max;
         self.count += u32::from(allowed);
-        let wait = rule.window.saturating_sub(now.since(Timestamp::from_micros(self.last)));
+        let wait = rule.window.saturating_sub(now.since(Timestamp::from_micros(self.start)));
         Standing { allowed, remaining: rule.max.saturating_sub(self.count), reset: whole_seconds(wait) }
     }
 }
@@ -139,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    const RULE: Rule = Rule { window: Duration::from_secs(10), max: 3 };
+    const RULE: Rule = Rule::new(10, 3);
     const NOON: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
     fn at(seconds: f64) -> Timestamp {
@@ -170,6 +187,16 @@ mod tests {
         assert_eq!(count(10.0), standing(true, 2, 10), "the calls in between did not put it off");
         limiter.refund("nobody");
         assert_eq!(limiter.count("nobody", RULE, NOON), standing(true, 2, 10));
+    }
+
+    #[test]
+    fn a_fixed_window_starts_over_whether_quiet_or_not() {
+        let limiter = Limiter::new(1_000);
+        let call = |seconds| limiter.check("a", Rule::fixed(10, 3), at(seconds));
+        assert_eq!([call(0.0), call(4.0), call(9.0)], [Ok(()), Ok(()), Ok(())]);
+        assert_eq!([call(9.0), call(9.999)], [Err(1), Err(1)]);
+        assert_eq!([call(10.0), call(10.5), call(19.0), call(19.0)], [Ok(()), Ok(()), Ok(()), Err(1)]);
+        assert_eq!(call(20.0), Ok(()));
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Counted {
     }
 
     pub fn headers(&self) -> [(HeaderName, String); 4] {
-        let Rule { window, max } = self.quota.rule;
+        let Rule { window, max, .. } = self.quota.rule;
         [
             (HeaderName::from_static("ratelimit-policy"), format!("{max};w={}", window.as_secs())),
             (HeaderName::from_static("ratelimit-limit"), max.to_string()),

@@ -113,6 +113,13 @@ pub async fn of(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
     Ok(ctx.store.read(move |tx| tx.memberships(&user)).await?)
 }
 
+/// The same of somebody who may make keys for an organisation; a refusal for everybody else.
+pub async fn of_a_key_maker(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
+    let own = of(ctx, user).await?;
+    organisation::may_make_keys(&own)?;
+    Ok(own)
+}
+
 /// Whether anybody has an account on this server.
 pub async fn anybody_here(ctx: &Ctx) -> Outcome<bool> {
     Ok(ctx.store.read(|tx| tx.any_user()).await?)

@@ -109,7 +109,9 @@ impl<'w> Walk<'w> {
         let path: Vec<&str> = route
             .path
             .split('/')
-            .map(|segment| if segment.starts_with('{') { "01920000000170008000000000000000" } else { segment })
+            .map(
+                |segment| if segment.starts_with('{') { "01920000000170008000000000000000" } else { segment },
+            )
             .collect();
         let mut cookies = vec![format!("_csrf={}", self.csrf)];
         let mut request = Request::builder()

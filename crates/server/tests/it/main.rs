@@ -1,12 +1,15 @@
 //! The integration suite: one binary, real components. `STORE=postgres` runs it on PostgreSQL.
 
+mod accents;
 mod api_keys;
 mod better_auth;
 mod config;
+mod credentials;
 mod delivery;
 mod flashback;
 mod journeys;
 mod mounting;
+mod mudbase;
 mod organisations;
 mod people;
 mod postgres;

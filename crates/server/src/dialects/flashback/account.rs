@@ -37,7 +37,7 @@ pub(super) async fn look_at_verification(asked: Asked) -> Result<Reply, No> {
         LinkState::Valid(_) => Ok(Reply::json(&json!({
             "success": true, "message": "Token is valid", "authMethod": "PASSWORD", "hasPassword": true,
         }))),
-        LinkState::Used | LinkState::Expired | LinkState::Unknown => Err(Denied::LinkInvalid.into()),
+        LinkState::Used | LinkState::Expired(_) | LinkState::Unknown => Err(Denied::LinkInvalid.into()),
     }
 }
 
