@@ -70,6 +70,13 @@ struct Counter {
     count: u32,
 }
 
+impl Default for Limiter {
+    /// Room for 65,536 counters.
+    fn default() -> Self {
+        Self::new(65_536)
+    }
+}
+
 impl Limiter {
     /// Room for `capacity` counters, 24 bytes each, all of it taken now.
     pub fn new(capacity: usize) -> Self {

@@ -1,6 +1,7 @@
 //! Which web origins may send requests with cookies, and where a redirect may lead.
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use serde_json::Value;
 use url::Url;
 
 use crate::{config::Config, fault::Fault};
@@ -22,6 +23,13 @@ struct Wildcard {
     scheme: String,
     /// `.example.com:8443`
     suffix: String,
+}
+
+/// Why a redirect target will not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRedirect {
+    NotText,
+    Elsewhere,
 }
 
 /// Why a request is not believed to come from our own pages.
@@ -122,6 +130,16 @@ impl TrustedOrigins {
                 .schemes
                 .iter()
                 .any(|scheme| origin.strip_prefix(scheme.as_str()).is_some_and(is_host_or_nothing))
+    }
+
+    /// What is wrong with the first redirect target that will not do; empty ones and `null` are none.
+    pub fn first_bad_redirect(&self, targets: impl IntoIterator<Item = Value>) -> Option<BadRedirect> {
+        targets.into_iter().find_map(|target| match target {
+            Value::Null => None,
+            Value::String(target) if target.is_empty() || self.allows_redirect(&target) => None,
+            Value::String(_) => Some(BadRedirect::Elsewhere),
+            _ => Some(BadRedirect::NotText),
+        })
     }
 
     /// Whether a redirect may lead to `target`: a path of ours, or a URL at a trusted origin (SEC-030). Refuses

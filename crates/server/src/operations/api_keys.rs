@@ -92,7 +92,7 @@ pub async fn create(
 
 /// The person's live keys with this prefix, newest first.
 pub async fn list(ctx: &Ctx, who: &SignedIn, prefix: &'static str) -> Outcome<Vec<ApiKey>> {
-    who.session.scope.reaches(Reach::Everything)?;
+    who.session.scope.reaches(Reach::Reading)?;
     let (user, now) = (who.user.id.clone(), ctx.clock.now());
     let all = ctx.store.read(move |tx| tx.api_keys_of(&user, prefix)).await?;
     Ok(all.into_iter().filter(|key| now < key.expires_at).collect())

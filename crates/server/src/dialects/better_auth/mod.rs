@@ -28,7 +28,13 @@ use crate::{
     ctx::Ctx,
     dialects::{Dialect, Refusals},
     fault::Fault,
-    http::{client_ip, limits::Rule, reply::Reply, routes::Routes, visitor},
+    http::{
+        client_ip,
+        limits::Rule,
+        reply::Reply,
+        routes::{GET, POST, Routes},
+        visitor,
+    },
 };
 
 pub const DIALECT: Dialect = Dialect {
@@ -46,8 +52,6 @@ const BASE: &str = "/api/auth";
 #[rustfmt::skip]
 fn table() -> Routes<Arc<Surface>> {
     use Asking::{DeleteUser, Plain, SignIn, VerifyEmail};
-    const GET: http::Method = http::Method::GET;
-    const POST: http::Method = http::Method::POST;
     Routes::below(BASE)
         // Core (contract §7).
         .on(POST, "/sign-up/email",           to(Plain, sign_in::sign_up))

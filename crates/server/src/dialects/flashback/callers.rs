@@ -34,12 +34,9 @@ pub(super) struct Surface {
     pub limiter: Limiter,
 }
 
-/// How many addresses the limiter remembers.
-const LIMITED_ADDRESSES: usize = 65_536;
-
 impl Surface {
     pub fn new(ctx: &Arc<Ctx>) -> Self {
-        Self { limiter: Limiter::new(LIMITED_ADDRESSES), ctx: Arc::clone(ctx) }
+        Self { limiter: Limiter::default(), ctx: Arc::clone(ctx) }
     }
 }
 

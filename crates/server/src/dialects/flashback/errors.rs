@@ -5,14 +5,14 @@ use countersign_core::{denied::Denied, password::Ingredient};
 use serde_json::json;
 
 use crate::{
-    fault::{Fault, FaultKind},
+    fault::Fault,
     http::{
         fields::{Complaint, Wrong},
         limits,
         reply::Reply,
         sent::Unreadable,
     },
-    operations::Stop,
+    operations::hears_operations,
 };
 
 /// What was being asked, where the wire has different words for the same news.
@@ -48,20 +48,7 @@ impl No {
     pub const DEVICE_NOT_FOUND: Self = Self::Only(404, "DEVICE_NOT_FOUND", "Device not found");
 }
 
-impl From<Stop> for No {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Denied(denied) => Self::Denied(denied),
-            Stop::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
-
-impl From<Denied> for No {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
-    }
-}
+hears_operations!(No);
 
 /// Both of the wire's envelopes in one: `/mfa` has the sentence in `error`, `/user` in `message`.
 pub(super) fn said(status: u16, code: &str, sentence: &str) -> Reply {
@@ -83,7 +70,8 @@ fn second_step_due() -> Reply {
 pub(super) fn reply(no: No, asking: Asking) -> Reply {
     match no {
         No::Denied(denied) => refusal(&denied, asking),
-        No::Fault(fault) => failure(&fault),
+        No::Fault(fault) if fault.log_and_judge() => said(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.").header(header::RETRY_AFTER, "2"),
+        No::Fault(_) => said(500, "INTERNAL_SERVER_ERROR", "Internal server error"),
         No::Invalid(complaints) => said(400, "VALIDATION_ERROR", &complaints.iter().map(sentence).collect::<Vec<_>>().join("; ")),
         No::Unreadable(Unreadable::Malformed) => said(400, "INVALID_JSON", "Request body is not valid JSON"),
         No::Unreadable(Unreadable::TooLarge) => said(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB"),
@@ -101,19 +89,6 @@ fn sentence(complaint: &Complaint) -> String {
         Wrong::Empty => format!("{about}: must not be empty"),
         Wrong::NoEmail => format!("{about}: not a valid email address"),
         Wrong::NoneOf(words) => format!("{about}: expected one of {}", words.join(", ")),
-    }
-}
-
-fn failure(fault: &Fault) -> Reply {
-    tracing::error!(%fault, "a request failed");
-    match fault.kind {
-        FaultKind::Busy | FaultKind::Unavailable => {
-            said(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.")
-                .header(header::RETRY_AFTER, "2")
-        }
-        FaultKind::Misconfigured | FaultKind::Internal => {
-            said(500, "INTERNAL_SERVER_ERROR", "Internal server error")
-        }
     }
 }
 

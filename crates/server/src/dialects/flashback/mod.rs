@@ -13,7 +13,6 @@ use std::{future::Future, sync::Arc};
 use axum::{
     Router,
     extract::{Request, State},
-    http,
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{self, MethodFilter, MethodRouter},
@@ -28,7 +27,13 @@ use crate::{
     ctx::Ctx,
     dialects::{Dialect, Refusals},
     fault::Fault,
-    http::{client_ip, limits::Rule, reply::Reply, routes::Routes, visitor},
+    http::{
+        client_ip,
+        limits::Rule,
+        reply::Reply,
+        routes::{DELETE, GET, POST, Routes},
+        visitor,
+    },
 };
 
 pub const DIALECT: Dialect = Dialect {
@@ -43,9 +48,6 @@ pub const DIALECT: Dialect = Dialect {
 #[rustfmt::skip]
 fn table() -> Routes<Arc<Surface>> {
     use Asking::{Heartbeat, Plain, Reset, VerifySetup};
-    const GET: http::Method = http::Method::GET;
-    const POST: http::Method = http::Method::POST;
-    const DELETE: http::Method = http::Method::DELETE;
     Routes::default()
         // Accounts (contract §§2.1-2.4).
         .on(POST, "/user/register",                 to(Plain, sign_in::register))

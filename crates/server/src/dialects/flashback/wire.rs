@@ -1,12 +1,14 @@
 //! The shapes of the wire as they go out, and its names for what we have (contract §§0, 2, 4).
 
+use std::time::Duration;
+
 use countersign_core::{
     challenge,
     method::Method,
     organisation::{Membership, Role},
     secret::Secret,
     session::{Scope, Session},
-    time::{HOUR, Timestamp},
+    time::{HOUR, MINUTE, Timestamp},
     user::User,
 };
 use serde_json::{Map, Value, json};
@@ -21,10 +23,12 @@ use crate::{
 
 /// Whose access and refresh tokens these are.
 pub(super) const WIRE: Wire = Wire { name: "flashback", lifetime: HOUR };
-/// What takes an access token's place while a second step is due. It lives as long as the question.
-pub(super) const PARTIAL: Wire = Wire { name: "flashback", lifetime: challenge::LIFETIME };
+/// What takes an access token's place while a second step is due. It outlives the question, so that the store
+/// says when that is over, and not the token's own date.
+pub(super) const PARTIAL: Wire = Wire { name: "flashback", lifetime: PARTIAL_LIFETIME };
 /// What takes a refresh token's place meanwhile: it buys another partial token and nothing else.
-pub(super) const PARTIAL_REFRESH: Wire = Wire { name: "flashback-refresh", lifetime: challenge::LIFETIME };
+pub(super) const PARTIAL_REFRESH: Wire = Wire { name: "flashback-refresh", lifetime: PARTIAL_LIFETIME };
+const PARTIAL_LIFETIME: Duration = Duration::from_secs(challenge::LIFETIME.as_secs() + MINUTE.as_secs());
 
 /// Nothing is stored for a question that could be named (RFC 9562 §5.9).
 const NO_TOKEN: &str = "00000000-0000-0000-0000-000000000000";
@@ -61,7 +65,7 @@ impl Handed {
             access: tokens::pending(ctx, PARTIAL, asked, claims(who, place.as_ref(), "partial"))?,
             refresh: tokens::pending(ctx, PARTIAL_REFRESH, asked, Map::new())?,
             token_id: NO_TOKEN.to_owned(),
-            expires_at: ctx.clock.now() + PARTIAL.lifetime,
+            expires_at: ctx.clock.now() + challenge::LIFETIME,
             user: user(who, place.as_ref()),
         })
     }

@@ -5,9 +5,9 @@ use countersign_core::{denied::Denied, password::Rules};
 use serde_json::{Value, json};
 
 use crate::{
-    fault::{Fault, FaultKind},
+    fault::Fault,
     http::{limits, reply::Reply, sent::Unreadable},
-    operations::Stop,
+    operations::hears_operations,
 };
 
 /// What was being asked, where the wire answers the same news in different ways. Only at login, where no bearer
@@ -34,20 +34,7 @@ pub(super) enum No {
     ProjectUnknown,
 }
 
-impl From<Stop> for No {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Denied(denied) => Self::Denied(denied),
-            Stop::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
-
-impl From<Denied> for No {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
-    }
-}
+hears_operations!(No);
 
 fn envelope(error: &str, code: &str, details: &str) -> Value {
     json!({ "error": error, "code": code, "details": details })
@@ -83,7 +70,8 @@ pub(super) async fn nothing_here() -> Reply {
 pub(super) fn reply(no: No, asking: Asking) -> Reply {
     match no {
         No::Denied(denied) => refusal(&denied, asking),
-        No::Fault(fault) => failure(&fault),
+        No::Fault(fault) if fault.log_and_judge() => said(503, "Service unavailable", "SERVICE_UNAVAILABLE", "Try again in 2 seconds").header(header::RETRY_AFTER, "2"),
+        No::Fault(_) => said(500, "Internal server error", "INTERNAL_ERROR", "An unexpected error occurred"),
         No::Invalid(complaints) => invalid(&complaints),
         No::Unreadable(Unreadable::Malformed) => said(400, "Invalid JSON", "INVALID_JSON", "The request body is not valid JSON"),
         No::Unreadable(Unreadable::TooLarge) => said(413, "Payload too large", "PAYLOAD_TOO_LARGE", "The request body is larger than 64 KiB"),
@@ -91,19 +79,6 @@ pub(super) fn reply(no: No, asking: Asking) -> Reply {
         No::Unreadable(Unreadable::MediaType(_)) => said(415, "Unsupported media type", "UNSUPPORTED_MEDIA_TYPE", "Send application/json"),
         No::RefreshTokenMissing => said(400, "Refresh token is required", "VALIDATION_ERROR", "Send refreshToken"),
         No::ProjectUnknown => said(404, "Project not found", "NOT_FOUND", "You do not belong to this project"),
-    }
-}
-
-fn failure(fault: &Fault) -> Reply {
-    tracing::error!(%fault, "a request failed");
-    match fault.kind {
-        FaultKind::Busy | FaultKind::Unavailable => {
-            said(503, "Service unavailable", "SERVICE_UNAVAILABLE", "Try again in 2 seconds")
-                .header(header::RETRY_AFTER, "2")
-        }
-        FaultKind::Misconfigured | FaultKind::Internal => {
-            said(500, "Internal server error", "INTERNAL_ERROR", "An unexpected error occurred")
-        }
     }
 }
 

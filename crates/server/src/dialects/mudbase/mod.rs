@@ -29,7 +29,13 @@ use crate::{
     ctx::Ctx,
     dialects::{Dialect, Refusals},
     fault::Fault,
-    http::{client_ip, limits::Rule, reply::Reply, routes::Routes, visitor},
+    http::{
+        client_ip,
+        limits::Rule,
+        reply::Reply,
+        routes::{GET, PATCH, POST, Routes},
+        visitor,
+    },
     operations::tokens,
 };
 
@@ -51,9 +57,6 @@ const WIRE: tokens::Wire = tokens::Wire { name: "mudbase", lifetime: Duration::f
 #[rustfmt::skip]
 fn table() -> Routes<Arc<Surface>> {
     use Asking::{LocalSignUp, Login, Plain};
-    const GET: Method = Method::GET;
-    const POST: Method = Method::POST;
-    const PATCH: Method = Method::PATCH;
     Routes::below(BASE)
         // Registration and login (contract §3).
         .on(POST, "/auth/register",            to(Plain, sign_in::register))

@@ -67,8 +67,6 @@ const CSRF_SECONDS: u64 = 24 * 60 * 60;
 const WIRE: Wire = Wire { name: "slugbase", lifetime: Duration::from_secs(SESSION_SECONDS) };
 /// For sign-ins that wait for their second step.
 const PENDING_WIRE: Wire = Wire { lifetime: Duration::from_secs(PENDING_SECONDS), ..WIRE };
-/// How many counts the limiter remembers.
-const COUNTS: usize = 65_536;
 
 /// What needs no CSRF token, letter by letter as the path was sent (contract §1.6).
 #[rustfmt::skip]
@@ -80,7 +78,7 @@ const EXEMPT: &[&str] = &[
 impl Surface {
     pub fn new(ctx: &Arc<Ctx>) -> Result<Self, Fault> {
         Ok(Self {
-            limiter: Limiter::new(COUNTS),
+            limiter: Limiter::default(),
             csrf: CsrfTokens::new(ctx.vault.cookie_secret().expose()),
             origins: TrustedOrigins::of(&ctx.config)?,
             secure: ctx.config.secure_cookies(),

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::callers::{CSRF, PENDING, SESSION_ID, Surface, TOKEN};
 use crate::{
     config::{Config, ErrorFormat},
-    fault::{Fault, FaultKind},
+    fault::Fault,
     http::{bearer::bearer, cookies, limits, quotas::Quota, reply::Reply, sent::Unreadable},
-    operations::Stop,
+    operations::hears_operations,
 };
 
 /// What was being asked, where the wire has different words for the same news.
@@ -131,53 +131,28 @@ impl No {
     }
 }
 
-impl From<Stop> for No {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Denied(denied) => Self::Denied(denied),
-            Stop::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
-
-impl From<Denied> for No {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
-    }
-}
+hears_operations!(No);
 
 #[rustfmt::skip]
 pub(super) fn reply(surface: &Surface, no: No, (asking, voice): (Asking, Voice)) -> Reply {
     let said = match no {
         No::Denied(denied) => return refusal(surface, &denied, (asking, voice)),
-        No::Fault(fault) => return failure(&fault, (asking, voice)),
+        No::Fault(fault) if fault.log_and_judge() => return Said::of(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.").shaped(voice).header(header::RETRY_AFTER, "2"),
+        No::Fault(_) => Said::of(500, "INTERNAL", match asking {
+            Asking::Factors | Asking::Verify => "Request failed",
+            Asking::SignIn => "An error occurred during sign in.",
+            Asking::Reset => "Failed to reset password",
+            Asking::Open | Asking::SetUp | Asking::SignUp | Asking::Account => "Internal server error",
+        }),
         No::Unreadable(Unreadable::TooLarge) => Said::of(413, "PAYLOAD_TOO_LARGE", "Internal server error"),
         No::Unreadable(Unreadable::TooSlow) => Said::of(408, "REQUEST_TIMEOUT", "Request timeout"),
         No::Unreadable(Unreadable::Malformed | Unreadable::MediaType(_)) => Said::of(400, "BAD_REQUEST", "Bad request"),
-        No::Csrf(fresh) => {
-            let reply = Said::of(403, "CSRF_INVALID", "Invalid CSRF token").shaped(voice);
-            return reply.cookies(fresh.map(|token| surface.csrf(&token)));
-        }
+        No::Csrf(fresh) => return Said::of(403, "CSRF_INVALID", "Invalid CSRF token").shaped(voice).cookies(fresh.map(|token| surface.csrf(&token))),
         No::CrossSite => Said::of(403, "INVALID_ORIGIN", "Invalid origin"),
         No::Limited(quota) => Said::of(429, "RATE_LIMITED", quota.refusal),
         No::Only(said) => said,
     };
     said.shaped(voice)
-}
-
-fn failure(fault: &Fault, (asking, voice): (Asking, Voice)) -> Reply {
-    tracing::error!(%fault, "a request failed");
-    if matches!(fault.kind, FaultKind::Busy | FaultKind::Unavailable) {
-        let said = Said::of(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.");
-        return said.shaped(voice).header(header::RETRY_AFTER, "2");
-    }
-    let sentence = match asking {
-        Asking::Factors | Asking::Verify => "Request failed",
-        Asking::SignIn => "An error occurred during sign in.",
-        Asking::Reset => "Failed to reset password",
-        Asking::Open | Asking::SetUp | Asking::SignUp | Asking::Account => "Internal server error",
-    };
-    Said::of(500, "INTERNAL", sentence).shaped(voice)
 }
 
 /// A refusal, and what the browser must hear beside it.

@@ -14,7 +14,6 @@ use std::{future::Future, sync::Arc};
 use axum::{
     Router,
     extract::{Request, State},
-    http,
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{self, MethodFilter, MethodRouter},
@@ -29,7 +28,12 @@ use crate::{
     ctx::Ctx,
     dialects::{Dialect, Refusals},
     fault::Fault,
-    http::{express_paths, quotas::Quota, reply::Reply, routes::Routes},
+    http::{
+        express_paths,
+        quotas::Quota,
+        reply::Reply,
+        routes::{DELETE, GET, POST, Routes},
+    },
 };
 
 pub const DIALECT: Dialect = Dialect {
@@ -45,9 +49,6 @@ pub const DIALECT: Dialect = Dialect {
 fn table() -> Routes<Arc<Surface>> {
     use Asking::{Account, Factors, Open, Reset, SetUp, SignIn, SignUp, Verify};
     use buckets::{AUTH, MFA_ENROLL, MFA_VERIFY, STRICT, TOKEN_CREATE};
-    const GET: http::Method = http::Method::GET;
-    const POST: http::Method = http::Method::POST;
-    const DELETE: http::Method = http::Method::DELETE;
     let any = None;
     Routes::default()
         .on(GET,    "/api/health",         to(Open, any, account::health))
