@@ -78,23 +78,19 @@ const ENROLS_FLASHBACK: &[&str] = &[
     "/user/refresh",
 ];
 
-/// Cookies that mean something to some dialect, and one that does not.
-const COOKIES: &[&str] = &[
-    "better-auth.session_token",
-    "better-auth.session_data",
-    "better-auth.two_factor",
-    "better-auth.trust_device",
-    "token",
-    "slugbase.sid",
-    "slugbase.mfa_pending",
-    "session",
+/// Cookies that mean something to some dialect, and one that does not. Those of one row are shown together: no
+/// dialect reads two of a row, so that none hides another.
+const COOKIES: &[&[&str]] = &[
+    &["better-auth.session_token", "token", "session"],
+    &["better-auth.two_factor", "slugbase.sid"],
+    &["better-auth.trust_device", "better-auth.session_data", "slugbase.mfa_pending"],
 ];
 
 /// Where a credential can stand.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Nowhere,
-    Cookie(&'static str),
+    Cookies(&'static [&'static str]),
     Bearer,
     BasicUser,
     BasicPassword,
@@ -102,7 +98,7 @@ enum Place {
 }
 
 fn places() -> Vec<Place> {
-    let cookies = COOKIES.iter().map(|name| Place::Cookie(name));
+    let cookies = COOKIES.iter().map(|names| Place::Cookies(names));
     cookies.chain([Place::Bearer, Place::BasicUser, Place::BasicPassword, Place::ApiKey]).collect()
 }
 
@@ -156,8 +152,8 @@ impl<'w> Walk<'w> {
         let basic = |text: String| format!("Basic {}", BASE64.encode(text.as_bytes()));
         request = match place {
             Place::Nowhere => request,
-            Place::Cookie(name) => {
-                cookies.push(format!("{name}={value}"));
+            Place::Cookies(names) => {
+                cookies.extend(names.iter().map(|name| format!("{name}={value}")));
                 request
             }
             Place::Bearer => request.header(header::AUTHORIZATION, format!("Bearer {value}")),
