@@ -25,6 +25,8 @@ pub struct Dialect {
     pub routes: fn() -> Vec<Route>,
     /// The whole router, from the root, with its gate, its limits and its fallbacks.
     pub speak: fn(&Arc<Ctx>) -> Result<Router, Fault>,
+    /// Routes, `GET /a/b`, that it leaves at the root to any other dialect which has them, whatever the order.
+    pub yields: &'static [&'static str],
     /// How its router reads a path before it looks it up. Only for finding the dialect: the request keeps its own.
     pub normal: fn(&str) -> Cow<'_, str>,
     /// How it says this no, in each situation it tells apart: for the test that prints every refusal.

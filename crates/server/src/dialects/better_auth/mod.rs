@@ -42,6 +42,7 @@ pub const DIALECT: Dialect = Dialect {
     base: BASE,
     routes: || table().list(),
     speak,
+    yields: &[],
     normal: Dialect::as_written,
     refuse,
 };
@@ -97,8 +98,8 @@ fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
     let surface = Arc::new(Surface::new(ctx)?);
     let router = table()
         .router()
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(nothing_here)
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .method_not_allowed_fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(Arc::clone(&surface), at_the_gate))
         .with_state(surface);
     Ok(Router::new().nest(BASE, router))
@@ -124,10 +125,6 @@ async fn at_the_gate(State(surface): State<Arc<Surface>>, request: Request, next
         }
     }
     next.run(request).await
-}
-
-async fn nothing_here() -> StatusCode {
-    StatusCode::NOT_FOUND
 }
 
 /// Makes a route of a function from what was asked to the reply: reads the request, puts a refusal into the

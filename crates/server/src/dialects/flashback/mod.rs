@@ -41,6 +41,7 @@ pub const DIALECT: Dialect = Dialect {
     base: "/",
     routes: || table().list(),
     speak,
+    yields: &[],
     normal: Dialect::as_written,
     refuse,
 };

@@ -44,6 +44,7 @@ pub const DIALECT: Dialect = Dialect {
     base: BASE,
     routes: || table().list(),
     speak,
+    yields: &[],
     normal: Dialect::as_written,
     refuse,
 };

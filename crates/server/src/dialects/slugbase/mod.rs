@@ -41,6 +41,8 @@ pub const DIALECT: Dialect = Dialect {
     base: "/api",
     routes: || table().list(),
     speak,
+    // Mudbase's clients read there, and nowhere else, whether the second factor is on; ours read `/api/auth/me`.
+    yields: &["GET /api/users/me"],
     normal: express_paths::normal,
     refuse,
 };
