@@ -3,7 +3,7 @@
 import unittest
 
 import pyotp
-from binary import Caller, Server
+from countersign import Browser, Server
 
 PASSWORD = "Lighthouse-3f9c1d"
 
@@ -53,23 +53,21 @@ class OtpauthAddress(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server()
-        cls.addClassCleanup(cls.server.close)
+        cls.addClassCleanup(cls.server.stop)
 
     def enrol(self, server, account, **issuer):
-        """Begins to enrol and returns the caller and what the app read."""
-        caller = Caller(server)
-        status, body = caller.post(
-            "/api/auth/sign-up/email", {"name": "Ada", "email": account, "password": PASSWORD}
-        )
-        self.assertEqual(status, 200, body)
-        status, body = caller.post("/api/auth/two-factor/enable", {"password": PASSWORD, **issuer})
-        self.assertEqual(status, 200, body)
-        return caller, pyotp.parse_uri(body["totpURI"])
+        """Begins to enrol and returns the browser and what the app read."""
+        browser = Browser(server)
+        signed_up = browser.post("/api/auth/sign-up/email", {"name": "Ada", "email": account, "password": PASSWORD})
+        self.assertEqual(signed_up.status, 200, signed_up)
+        begun = browser.post("/api/auth/two-factor/enable", {"password": PASSWORD, **issuer})
+        self.assertEqual(begun.status, 200, begun)
+        return browser, pyotp.parse_uri(begun.json["totpURI"])
 
-    def assert_is_accepted(self, caller, app):
+    def assert_is_accepted(self, browser, app):
         """The server computes the same code from the same secret at the same time."""
-        status, body = caller.post("/api/auth/two-factor/verify-totp", {"code": app.now()})
-        self.assertEqual(status, 200, body)
+        answer = browser.post("/api/auth/two-factor/verify-totp", {"code": app.now()})
+        self.assertEqual(answer.status, 200, answer)
 
     def assert_reads(self, app, issuer, account):
         self.assertIsInstance(app, pyotp.TOTP)
@@ -81,23 +79,23 @@ class OtpauthAddress(unittest.TestCase):
         for number, issuer in enumerate(ISSUERS):
             with self.subTest(issuer=issuer):
                 account = f"issuer{number}@example.com"
-                caller, app = self.enrol(self.server, account, issuer=issuer)
+                browser, app = self.enrol(self.server, account, issuer=issuer)
                 self.assert_reads(app, issuer, account)
-                self.assert_is_accepted(caller, app)
+                self.assert_is_accepted(browser, app)
 
     def test_every_account_is_read_as_it_was_written(self):
         for account in ACCOUNTS:
             with self.subTest(account=account):
-                caller, app = self.enrol(self.server, account, issuer="Acme: R&D")
+                browser, app = self.enrol(self.server, account, issuer="Acme: R&D")
                 self.assert_reads(app, "Acme: R&D", account)
-                self.assert_is_accepted(caller, app)
+                self.assert_is_accepted(browser, app)
 
     def test_the_name_of_the_app_is_the_issuer_where_nobody_says_otherwise(self):
         for name in ["Käse & Söhne 100% #1?", "A+B 🧀 'x' \\ /", "a%3Ab"]:
             with self.subTest(name=name), Server(COUNTERSIGN_APP_NAME=name) as server:
-                caller, app = self.enrol(server, "ada@example.com")
+                browser, app = self.enrol(server, "ada@example.com")
                 self.assert_reads(app, name, "ada@example.com")
-                self.assert_is_accepted(caller, app)
+                self.assert_is_accepted(browser, app)
 
     def test_two_secrets_are_not_one(self):
         secrets = {self.enrol(self.server, f"secret{n}@example.com")[1].secret for n in range(5)}

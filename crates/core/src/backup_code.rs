@@ -65,6 +65,20 @@ pub fn normalise(input: &str) -> Option<Secret<String>> {
     sound.then_some(code)
 }
 
+/// The shape a code is written in, to the letter: what no sheet of ours shows has none. A code in hex with dashes
+/// has none either, which leaves a code in groups without any letter beyond F its capitals to be known by.
+pub fn shape_of(typed: &str) -> Option<Shape> {
+    let is_hex = |text: &str| text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex(typed) {
+        return Some(Shape::Hex);
+    }
+    let groups: Vec<&str> = typed.split('-').collect();
+    let sound = |group: &&str| group.len() == GROUP && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let in_groups = groups.len() == LENGTH / GROUP && groups.iter().all(sound);
+    let is_small_hex = is_hex(&groups.concat()) && typed.bytes().any(|byte| byte.is_ascii_lowercase());
+    (in_groups && !is_small_hex).then_some(Shape::Grouped)
+}
+
 fn render(code: &Secret<String>) -> Secret<String> {
     let mut shown = String::with_capacity(LENGTH + LENGTH / GROUP);
     for (at, c) in code.expose().chars().enumerate() {
@@ -111,6 +125,33 @@ mod tests {
             assert!(code.expose().len() == 16 && code.expose().bytes().all(|byte| byte.is_ascii_hexdigit()));
             let upper = normalise(&code.expose().to_uppercase()).unwrap();
             assert_eq!(normalise(code.expose()).unwrap().expose(), upper.expose());
+        }
+    }
+
+    #[test]
+    fn a_shape_is_known_to_the_letter() {
+        for (typed, shape) in [
+            ("0123456789abcdef", Some(Shape::Hex)),
+            ("0123456789ABCDEF", Some(Shape::Hex)),
+            ("K7QM-2222-ZZZZ-0000", Some(Shape::Grouped)),
+            ("k7qm-2222-zzzz-0000", Some(Shape::Grouped)),
+            ("0123-4567-89AB-CDEF", Some(Shape::Grouped)),
+            ("0123-4567-89ab-cdef", None),
+            ("01234567-89abcdef", None),
+            ("0123456789abcde", None),
+            ("zzzzzzzzzzzzzzzz", None),
+            ("K7QM-2222-ZZZZ", None),
+            ("K7QM-2222-ZZZZ-0000-", None),
+            ("K7QM2222-ZZZZ-00-00", None),
+            ("K7QM_2222_ZZZZ_0000", None),
+            ("é7Q-2222-ZZZZ-0000", None),
+            ("", None),
+        ] {
+            assert_eq!(shape_of(typed), shape, "{typed}");
+        }
+        for shape in [Shape::Grouped, Shape::Hex] {
+            let set = new_set(&Stutter(AtomicU8::new(0)), shape);
+            assert!(set.iter().all(|code| shape_of(code.expose()) == Some(shape)));
         }
     }
 

@@ -39,6 +39,7 @@ kinds! {
     PasswordReset = "password.reset",
     ChallengeOpened = "challenge.opened",
     ChallengePassed = "challenge.passed",
+    ChallengeGivenUp = "challenge.given_up",
     ChallengeExhausted = "challenge.exhausted",
     CodeSent = "code.sent",
     CodeRefused = "code.refused",

@@ -36,6 +36,12 @@ macro_rules! ids {
             pub fn as_object_id(&self) -> String {
                 object_id(&self.0)
             }
+
+            /// As 8 small letters and digits that nobody mistakes for others, made of its random bits: a short
+            /// name to be read aloud. Nothing is ever looked up by it.
+            pub fn as_short_key(&self) -> String {
+                short_key(&self.0)
+            }
         }
 
         /// For ids read back from storage; says nothing about whether the thing exists.
@@ -97,6 +103,13 @@ fn object_id(id: &str) -> String {
     format!("{:08x}{random}", (millis / 1_000) as u32)
 }
 
+fn short_key(id: &str) -> String {
+    const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
+    let base = ALPHABET.len() as u64;
+    let random = id.get(16..32).and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0);
+    (0..8).map(|place| char::from(ALPHABET[(random / base.pow(place) % base) as usize])).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +123,12 @@ mod tests {
         assert_eq!((object.len(), &object[8..]), (24, "800000000000abcd"));
         assert_eq!(u64::from_str_radix(&object[..8], 16).unwrap(), 0x0192_0000_0001 / 1_000);
         assert_eq!(UserId::from("x".to_owned()).as_object_id().len(), 24);
+        assert_eq!(id.as_short_key().len(), 8);
+        assert_ne!(
+            id.as_short_key(),
+            UserId::from("0192000000017000800000000000abce".to_owned()).as_short_key()
+        );
+        assert_eq!(UserId::from("x".to_owned()).as_short_key(), "22222222");
     }
 
     struct Zeros;

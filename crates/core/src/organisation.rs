@@ -3,7 +3,7 @@
 use crate::{
     denied::Denied,
     ids::{OrganisationId, UserId},
-    method::Methods,
+    method::{Method, Methods},
     time::Timestamp,
 };
 
@@ -70,6 +70,17 @@ pub struct Rules {
     pub methods: Methods,
 }
 
+impl Rules {
+    /// Rules that leave no method to enrol would lock everybody out, and first of all whoever could undo them.
+    pub fn can_be_followed(self) -> Result<(), Denied> {
+        let leaves = |method: &Method| match method {
+            Method::Password | Method::BackupCode => false,
+            other => self.methods.contains(*other),
+        };
+        if Method::ALL.iter().any(leaves) { Ok(()) } else { Err(Denied::SecondFactorRequired) }
+    }
+}
+
 /// One person's place in one organisation.
 #[derive(Clone, Debug)]
 pub struct Membership {
@@ -77,21 +88,27 @@ pub struct Membership {
     pub role: Role,
 }
 
-/// Whether one person may take another's factors away so that they enrol anew. Nobody resets a superior or
-/// themselves. A reset reaches into every organisation the other belongs to, so the one who resets must
+/// Whether one person may take another's factors away so that they enrol anew. Nobody resets a peer, a superior
+/// or themselves (SEC-105). A reset reaches into every organisation the other belongs to, so the one who resets must
 /// administer each of them.
 pub fn may_reset(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership])) -> Result<(), Denied> {
     let (actor, own) = actor;
     let (other, theirs) = target;
     let role_in = |id: &OrganisationId| own.iter().find(|one| one.organisation.id == *id).map(|one| one.role);
     let outranks = |one: &Membership| {
-        role_in(&one.organisation.id).is_some_and(|role| role.administers() && role.rank() >= one.role.rank())
+        role_in(&one.organisation.id).is_some_and(|role| role.administers() && role.rank() > one.role.rank())
     };
     if actor != other && !theirs.is_empty() && theirs.iter().all(outranks) {
         Ok(())
     } else {
         Err(Denied::NotPermitted)
     }
+}
+
+/// Whether somebody acts for an organisation at all. Where keys are an organisation's, only such people make
+/// them.
+pub fn may_make_keys(own: &[Membership]) -> Result<(), Denied> {
+    if own.iter().any(|one| one.role.administers()) { Ok(()) } else { Err(Denied::NotPermitted) }
 }
 
 #[cfg(test)]
@@ -125,12 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_resets_a_superior_or_a_stranger() {
+    fn nobody_resets_a_peer_a_superior_or_a_stranger() {
         for (actor, target, allowed) in [
-            (Role::Owner, Role::Owner, true),
+            (Role::Owner, Role::Owner, false),
             (Role::Owner, Role::Admin, true),
             (Role::Admin, Role::Owner, false),
-            (Role::Admin, Role::Admin, true),
+            (Role::Admin, Role::Admin, false),
             (Role::Admin, Role::Member, true),
             (Role::Billing, Role::Member, false),
             (Role::Workspaces, Role::Member, false),
@@ -141,6 +158,29 @@ mod tests {
         assert!(!may(&[member("a", Role::Owner)], &[member("b", Role::Member)]));
         assert!(!may(&[member("a", Role::Owner)], &[]));
         assert!(!may(&[], &[]));
+    }
+
+    #[test]
+    fn rules_leave_a_method_to_enrol() {
+        for (methods, possible) in [
+            (Methods::default(), true),
+            (Methods::of(&[Method::EmailCode]), true),
+            (Methods::of(&[Method::Password, Method::BackupCode]), false),
+            (Methods::of(&[]), false),
+        ] {
+            let rules = Rules { second_factor_required: true, methods };
+            assert_eq!(rules.can_be_followed().is_ok(), possible, "{methods:?}");
+        }
+    }
+
+    #[test]
+    fn only_who_administers_makes_keys() {
+        for role in Role::ALL {
+            let allowed = matches!(role, Role::Owner | Role::Admin);
+            let own = [member("a", Role::Member), member("b", role)];
+            assert_eq!(may_make_keys(&own).is_ok(), allowed, "{role:?}");
+        }
+        assert_eq!(may_make_keys(&[]), Err(Denied::NotPermitted));
     }
 
     #[test]

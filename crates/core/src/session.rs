@@ -21,6 +21,8 @@ pub const BRIEF: Duration = DAY;
 pub const RENEW_AFTER: Duration = DAY;
 /// However often it is renewed, it ends this long after signing in (SEC-076).
 pub const AT_MOST: Duration = Duration::from_secs(30 * DAY.as_secs());
+/// Spent refresh tokens that are remembered of one session: more than a month of access tokens leaves behind.
+pub const SPENT_TOKENS_MAX: usize = 3_000;
 /// Reading the list of sessions asks for one that began within this span.
 pub const YOUNG: Duration = Duration::from_secs(24 * HOUR.as_secs());
 
@@ -83,6 +85,8 @@ pub enum Scope {
 pub enum Reach {
     /// Anything that a signed-in person may.
     Everything,
+    /// Looking at the account without changing it: what keys are for.
+    Reading,
     /// Enrolling a second factor, and asking how that stands.
     Enrolment,
     /// A change of factors that proves itself: password and code come with the request.
@@ -107,8 +111,10 @@ impl Scope {
         match (self, reach) {
             (Self::Full, _)
             | (Self::Enrolment | Self::Key, Reach::Enrolment)
-            | (Self::Key, Reach::ProvenChange) => Ok(()),
-            (Self::Enrolment, Reach::Everything | Reach::ProvenChange) => Err(Denied::EnrolmentDue),
+            | (Self::Key, Reach::Reading | Reach::ProvenChange) => Ok(()),
+            (Self::Enrolment, Reach::Everything | Reach::Reading | Reach::ProvenChange) => {
+                Err(Denied::EnrolmentDue)
+            }
             (Self::Key, Reach::Everything) => Err(Denied::KeyRefused),
         }
     }
@@ -201,9 +207,12 @@ mod tests {
 
     #[test]
     fn a_session_that_must_enrol_may_do_nothing_else_and_a_key_never_acts_as_its_owner() {
-        use Reach::{Enrolment, Everything, ProvenChange};
+        use Reach::{Enrolment, Everything, ProvenChange, Reading};
         for (scope, reach, answer) in [
             (Scope::Full, Everything, Ok(())),
+            (Scope::Full, Reading, Ok(())),
+            (Scope::Enrolment, Reading, Err(Denied::EnrolmentDue)),
+            (Scope::Key, Reading, Ok(())),
             (Scope::Full, Enrolment, Ok(())),
             (Scope::Full, ProvenChange, Ok(())),
             (Scope::Enrolment, Everything, Err(Denied::EnrolmentDue)),

@@ -49,6 +49,12 @@ impl Timestamp {
             Err(_) => "9999-12-31T23:59:59.999Z".to_owned(),
         }
     }
+
+    /// Any form of RFC 3339. Without an offset the time counts as UTC, as servers in JavaScript take it.
+    pub fn from_iso(text: &str) -> Option<Self> {
+        let at: Result<jiff::Timestamp, _> = text.parse().or_else(|_| format!("{text}Z").parse());
+        at.ok().map(|at| Self(at.as_microsecond()))
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -75,6 +81,19 @@ mod tests {
     fn iso_has_three_digits_and_a_z() {
         assert_eq!(Timestamp::from_micros(1_700_000_000_120_999).to_iso(), "2023-11-14T22:13:20.120Z");
         assert_eq!(Timestamp::from_seconds(0).to_iso(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn iso_is_read_with_and_without_an_offset() {
+        let at = Some(Timestamp::from_micros(1_700_000_000_120_000));
+        for text in ["2023-11-14T22:13:20.120Z", "2023-11-14T23:13:20.12+01:00", "2023-11-14T22:13:20.120"] {
+            assert_eq!(Timestamp::from_iso(text), at, "{text}");
+        }
+        for text in
+            ["", "Z", "tomorrow", "2023-11-14", "2023-13-14T22:13:20Z", "1700000000", "99999-01-01T00:00:00Z"]
+        {
+            assert_eq!(Timestamp::from_iso(text), None, "{text}");
+        }
     }
 
     #[test]

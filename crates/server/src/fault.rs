@@ -43,6 +43,12 @@ impl Fault {
         Self { kind, what: what.into(), source: None }
     }
 
+    /// Says it in the log, once, and whether asking again in a moment may help.
+    pub fn log_and_judge(&self) -> bool {
+        tracing::error!(fault = %self, "a request failed");
+        matches!(self.kind, FaultKind::Busy | FaultKind::Unavailable)
+    }
+
     /// Keeps the cause for the log. Causes must not quote secrets.
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(cause.into());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::{
     app,
     cli::{Refusal, insist_on_safety, make_data_dir, runtime},
-    config::Config,
+    config::{Config, MudbaseLogin},
 };
 
 pub(super) fn run(config: Config) -> Result<ExitCode, Refusal> {
@@ -15,6 +15,9 @@ pub(super) fn run(config: Config) -> Result<ExitCode, Refusal> {
     make_data_dir(&config)?;
     if !config.rate_limits {
         tracing::warn!("rate limits are off: nothing slows down guessing but the lockout of each account");
+    }
+    if config.mudbase.login == MudbaseLogin::Original && config.speaks("mudbase") {
+        tracing::warn!("mudbase.login = original: its login asks nobody for a second factor");
     }
     runtime()?.block_on(app::serve(config))?;
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,10 @@ use countersign_core::denied::Denied;
 use crate::{ctx::Ctx, fault::Fault, http::routes::Route};
 
 pub mod better_auth;
+pub mod flashback;
 mod mounting;
+pub mod mudbase;
+pub mod slugbase;
 
 pub use mounting::{DialectRow, Mount, Mounting, RouteRow, Table};
 
@@ -22,6 +25,8 @@ pub struct Dialect {
     pub routes: fn() -> Vec<Route>,
     /// The whole router, from the root, with its gate, its limits and its fallbacks.
     pub speak: fn(&Arc<Ctx>) -> Result<Router, Fault>,
+    /// Routes, `GET /a/b`, that it leaves at the root to any other dialect which has them, whatever the order.
+    pub yields: &'static [&'static str],
     /// How its router reads a path before it looks it up. Only for finding the dialect: the request keeps its own.
     pub normal: fn(&str) -> Cow<'_, str>,
     /// How it says this no, in each situation it tells apart: for the test that prints every refusal.
@@ -38,4 +43,4 @@ impl Dialect {
 /// What was being asked, and the answer.
 pub type Refusals = Vec<(String, Response)>;
 
-pub const ALL: &[Dialect] = &[better_auth::DIALECT];
+pub const ALL: &[Dialect] = &[better_auth::DIALECT, slugbase::DIALECT, mudbase::DIALECT, flashback::DIALECT];

@@ -106,8 +106,8 @@ impl Mounting {
     }
 
     fn row(&self, at: usize, route: &Route) -> RouteRow {
-        let before = self.mounted[..at].iter().find(|before| before.has(&route.method, &route.path));
-        let shadowed_by = before.map(|before| before.dialect.name);
+        let owner = self.owner(&route.method, &route.path).filter(|owner| *owner != at);
+        let shadowed_by = owner.map(|owner| self.mounted[owner].dialect.name);
         let at_root = shadowed_by.is_none() && !is_reserved(&route.path);
         RouteRow { method: route.method.to_string(), path: route.path.clone(), at_root, shadowed_by }
     }
@@ -155,6 +155,13 @@ impl Mounting {
         self.mounted.iter().position(|mounted| mounted.hosts.iter().any(|own| own == host))
     }
 
+    /// The first that has this route and does not leave it to others; else the first that has it.
+    fn owner(&self, method: &Method, path: &str) -> Option<usize> {
+        let first = |fits: &dyn Fn(&Mounted) -> bool| self.mounted.iter().position(fits);
+        first(&|mounted| mounted.has(method, path) && !mounted.yields(method, path))
+            .or_else(|| first(&|mounted| mounted.has(method, path)))
+    }
+
     /// Who has the method and the path; else who has the path and can say that the method is wrong; else whose
     /// base it is, for a 404 in that dialect's words. A base that is everything comes last.
     fn at_root(&self, method: &Method, path: &str) -> Option<usize> {
@@ -162,7 +169,7 @@ impl Mounting {
             return None;
         }
         let first = |fits: &dyn Fn(&Mounted) -> bool| self.mounted.iter().position(fits);
-        first(&|mounted| mounted.has(method, path))
+        self.owner(method, path)
             .or_else(|| first(&|mounted| mounted.has_path(path)))
             .or_else(|| first(&|mounted| mounted.dialect.base != "/" && mounted.covers(path)))
             .or_else(|| first(&|mounted| mounted.dialect.base == "/"))
@@ -170,6 +177,13 @@ impl Mounting {
 }
 
 impl Mounted {
+    fn yields(&self, method: &Method, path: &str) -> bool {
+        let path = (self.dialect.normal)(path);
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        let route = |line: &str| line.split_once(' ') == Some((method, path.as_ref()));
+        self.dialect.yields.iter().any(|line| route(line))
+    }
+
     fn has(&self, method: &Method, path: &str) -> bool {
         let path = (self.dialect.normal)(path);
         self.routes.iter().any(|route| route.takes(method) && route.matches(&path))

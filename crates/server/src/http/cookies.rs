@@ -88,6 +88,7 @@ impl Jar {
             max_age,
             domain: self.domain.clone(),
             secure: self.secure,
+            ..SetCookie::default()
         }
     }
 
@@ -107,14 +108,26 @@ impl Jar {
 }
 
 /// One `Set-Cookie` line. `value` goes out as it is: pass it through [`encode`] first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetCookie {
     pub name: String,
     pub value: String,
     /// Seconds; none means until the browser closes.
     pub max_age: Option<u64>,
+    /// It ended in 1970: how some servers delete a cookie, whose tests look for the date.
+    pub expired: bool,
     pub domain: Option<String>,
     pub secure: bool,
+    pub same_site: SameSite,
+}
+
+/// From which sites' pages a browser sends a cookie along.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameSite {
+    /// Also when a link elsewhere leads here.
+    #[default]
+    Lax,
+    Strict,
 }
 
 impl SetCookie {
@@ -122,6 +135,14 @@ impl SetCookie {
     pub fn deleted(mut self) -> Self {
         self.value.clear();
         self.max_age = Some(0);
+        self
+    }
+
+    /// The same, in the form that Express writes.
+    pub fn ended(mut self) -> Self {
+        self.value.clear();
+        self.max_age = None;
+        self.expired = true;
         self
     }
 }
@@ -133,6 +154,9 @@ impl fmt::Display for SetCookie {
         if let Some(seconds) = self.max_age {
             write!(f, "; Max-Age={seconds}")?;
         }
+        if self.expired {
+            f.write_str("; Expires=Thu, 01 Jan 1970 00:00:00 GMT")?;
+        }
         if let Some(domain) = &self.domain {
             write!(f, "; Domain={domain}")?;
         }
@@ -140,7 +164,10 @@ impl fmt::Display for SetCookie {
         if self.secure {
             f.write_str("; Secure")?;
         }
-        f.write_str("; SameSite=Lax")
+        f.write_str(match self.same_site {
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::Strict => "; SameSite=Strict",
+        })
     }
 }
 
@@ -219,8 +246,7 @@ mod tests {
             name: "better-auth.session_token".to_owned(),
             value: encode(&signer().sign(TOKEN)),
             max_age: Some(604_800),
-            domain: None,
-            secure: false,
+            ..SetCookie::default()
         };
         assert_eq!(
             cookie.to_string(),
@@ -233,6 +259,21 @@ mod tests {
         assert_eq!(
             full.deleted().to_string(),
             "better-auth.session_token=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn as_express_deletes() {
+        let cookie = SetCookie {
+            name: "token".to_owned(),
+            value: "x".to_owned(),
+            max_age: Some(300),
+            same_site: SameSite::Strict,
+            ..SetCookie::default()
+        };
+        assert_eq!(
+            cookie.ended().to_string(),
+            "token=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; HttpOnly; SameSite=Strict"
         );
     }
 

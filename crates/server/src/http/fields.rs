@@ -97,6 +97,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A flag that must be there.
+    pub fn required_flag(&mut self, key: &'static str) -> bool {
+        match self.member(key) {
+            None => self.expected(key, "boolean", None),
+            Some(_) => self.flag(key, false),
+        }
+    }
+
     /// One of a few words, if it is there.
     pub fn choice(&mut self, key: &'static str, words: &'static [&'static str]) -> Option<&'static str> {
         let sent = self.member(key)?;

@@ -8,16 +8,31 @@ use std::{
 
 use countersign_core::time::Timestamp;
 
-/// At most `max` calls; the count starts afresh once `window` has passed without an allowed call.
+/// At most `max` calls until the count starts afresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub window: Duration,
     pub max: u32,
+    pub since: Since,
+}
+
+/// What the window is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// The last allowed call: whoever never pauses for a whole window is refused sooner or later.
+    LastCall,
+    /// The first call. Steady use below the rate is never refused, however long the window.
+    FirstCall,
 }
 
 impl Rule {
     pub const fn new(seconds: u64, max: u32) -> Self {
-        Self { window: Duration::from_secs(seconds), max }
+        Self { window: Duration::from_secs(seconds), max, since: Since::LastCall }
+    }
+
+    /// As `new`, with a window that the first call opens.
+    pub const fn fixed(seconds: u64, max: u32) -> Self {
+        Self { since: Since::FirstCall, ..Self::new(seconds, max) }
     }
 
     /// By the beginnings of paths: the first row that fits decides.
@@ -29,7 +44,7 @@ impl Rule {
 
 /// Rounded up: who waits this long need not wait again.
 pub fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_millis().div_ceil(1_000).max(1) as u64
+    wait.as_micros().div_ceil(1_000_000).max(1) as u64
 }
 
 /// Counters in a table of fixed size (P6): a million addresses cost no more memory than none. A key belongs to
@@ -49,10 +64,17 @@ type Row = [Counter; WIDTH];
 #[derive(Clone, Copy, Default)]
 struct Counter {
     key: u64,
-    /// The last allowed call, in microseconds since 1970.
-    last: i64,
+    /// What the window is counted from, in microseconds since 1970.
+    start: i64,
     /// Zero means that this place is free.
     count: u32,
+}
+
+impl Default for Limiter {
+    /// Room for 65,536 counters.
+    fn default() -> Self {
+        Self::new(65_536)
+    }
 }
 
 impl Limiter {
@@ -65,18 +87,44 @@ impl Limiter {
     /// Counts one call, or says in how many seconds to try again. A refused call is not counted. The key is
     /// whatever is limited: usually `(rate_key(ip), path)`.
     pub fn check<K: Hash + ?Sized>(&self, key: &K, rule: Rule, now: Timestamp) -> Result<(), u64> {
+        self.with(key, |counter| counter.call(rule, now))
+    }
+
+    fn with<K: Hash + ?Sized, T>(&self, key: &K, act: impl FnOnce(&mut Counter) -> T) -> T {
         let key = self.hasher.hash_one(key);
         let row = &self.rows[(key as usize) % self.rows.len()];
         // A poisoned row holds plain numbers, which are never half written.
         let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
-        find(&mut row, key).call(rule, now)
+        act(find(&mut row, key))
+    }
+}
+
+/// How a caller stands within a fixed window, the call just made included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub allowed: bool,
+    pub remaining: u32,
+    /// Seconds until the count starts afresh.
+    pub reset: u64,
+}
+
+impl Limiter {
+    /// Counts one call within a window that begins with its first call and ends on time, however many follow.
+    /// A limiter is asked in this way or by `check`, not both under one key.
+    pub fn count<K: Hash + ?Sized>(&self, key: &K, rule: Rule, now: Timestamp) -> Standing {
+        self.with(key, |counter| counter.call_within(rule, now))
+    }
+
+    /// Takes a counted call back: it turned out to be none of those that are limited.
+    pub fn refund<K: Hash + ?Sized>(&self, key: &K) {
+        self.with(key, |counter| counter.count = counter.count.saturating_sub(1));
     }
 }
 
 fn find(row: &mut Row, key: u64) -> &mut Counter {
     let known = row.iter().position(|counter| counter.count > 0 && counter.key == key);
     let at = known.unwrap_or_else(|| {
-        let oldest = row.iter().enumerate().min_by_key(|(_, counter)| (counter.count > 0, counter.last));
+        let oldest = row.iter().enumerate().min_by_key(|(_, counter)| (counter.count > 0, counter.start));
         let at = oldest.map_or(0, |(at, _)| at);
         row[at] = Counter { key, ..Counter::default() };
         at
@@ -86,18 +134,26 @@ fn find(row: &mut Row, key: u64) -> &mut Counter {
 
 impl Counter {
     fn call(&mut self, rule: Rule, now: Timestamp) -> Result<(), u64> {
-        // A clock that was set back must not lock anybody out until it has caught up.
-        self.last = self.last.min(now.as_micros());
-        if self.count == 0 || now.since(Timestamp::from_micros(self.last)) >= rule.window {
-            *self = Self { count: 0, last: now.as_micros(), ..*self };
+        let standing = self.call_within(rule, now);
+        if !standing.allowed {
+            return Err(standing.reset);
         }
-        if self.count >= rule.max {
-            let wait = rule.window.saturating_sub(now.since(Timestamp::from_micros(self.last)));
-            return Err(wait.as_micros().div_ceil(1_000_000).max(1) as u64);
+        if rule.since == Since::LastCall {
+            self.start = now.as_micros();
         }
-        self.count += 1;
-        self.last = now.as_micros();
         Ok(())
+    }
+
+    fn call_within(&mut self, rule: Rule, now: Timestamp) -> Standing {
+        // A clock that was set back must not lock anybody out until it has caught up.
+        self.start = self.start.min(now.as_micros());
+        if self.count == 0 || now.since(Timestamp::from_micros(self.start)) >= rule.window {
+            *self = Self { count: 0, start: now.as_micros(), ..*self };
+        }
+        let allowed = self.count < rule.max;
+        self.count += u32::from(allowed);
+        let wait = rule.window.saturating_sub(now.since(Timestamp::from_micros(self.start)));
+        Standing { allowed, remaining: rule.max.saturating_sub(self.count), reset: whole_seconds(wait) }
     }
 }
 
@@ -107,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    const RULE: Rule = Rule { window: Duration::from_secs(10), max: 3 };
+    const RULE: Rule = Rule::new(10, 3);
     const NOON: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
     fn at(seconds: f64) -> Timestamp {
@@ -124,6 +180,30 @@ mod tests {
         assert_eq!([call(19.0), call(19.0), call(19.0), call(19.0)], [Ok(()), Ok(()), Ok(()), Err(10)]);
         // Never ten seconds without an allowed call: the fourth is refused though the first is long ago.
         assert_eq!([call(29.0), call(38.0), call(47.0), call(56.0)], [Ok(()), Ok(()), Ok(()), Err(1)]);
+    }
+
+    #[test]
+    fn a_fixed_window_ends_on_time_and_a_refunded_call_was_none() {
+        let limiter = Limiter::new(1_000);
+        let count = |seconds| limiter.count("a", RULE, at(seconds));
+        let standing = |allowed, remaining, reset| Standing { allowed, remaining, reset };
+        assert_eq!([count(0.0), count(4.0)], [standing(true, 2, 10), standing(true, 1, 6)]);
+        limiter.refund("a");
+        assert_eq!([count(5.0), count(9.0)], [standing(true, 1, 5), standing(true, 0, 1)]);
+        assert_eq!(count(9.5), standing(false, 0, 1));
+        assert_eq!(count(10.0), standing(true, 2, 10), "the calls in between did not put it off");
+        limiter.refund("nobody");
+        assert_eq!(limiter.count("nobody", RULE, NOON), standing(true, 2, 10));
+    }
+
+    #[test]
+    fn a_fixed_window_starts_over_whether_quiet_or_not() {
+        let limiter = Limiter::new(1_000);
+        let call = |seconds| limiter.check("a", Rule::fixed(10, 3), at(seconds));
+        assert_eq!([call(0.0), call(4.0), call(9.0)], [Ok(()), Ok(()), Ok(())]);
+        assert_eq!([call(9.0), call(9.999)], [Err(1), Err(1)]);
+        assert_eq!([call(10.0), call(10.5), call(19.0), call(19.0)], [Ok(()), Ok(()), Ok(()), Err(1)]);
+        assert_eq!(call(20.0), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which web origins may send requests with cookies, and where a redirect may lead.
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use serde_json::Value;
 use url::Url;
 
 use crate::{config::Config, fault::Fault};
@@ -22,6 +23,13 @@ struct Wildcard {
     scheme: String,
     /// `.example.com:8443`
     suffix: String,
+}
+
+/// Why a redirect target will not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRedirect {
+    NotText,
+    Elsewhere,
 }
 
 /// Why a request is not believed to come from our own pages.
@@ -124,6 +132,16 @@ impl TrustedOrigins {
                 .any(|scheme| origin.strip_prefix(scheme.as_str()).is_some_and(is_host_or_nothing))
     }
 
+    /// What is wrong with the first redirect target that will not do; empty ones and `null` are none.
+    pub fn first_bad_redirect(&self, targets: impl IntoIterator<Item = Value>) -> Option<BadRedirect> {
+        targets.into_iter().find_map(|target| match target {
+            Value::Null => None,
+            Value::String(target) if target.is_empty() || self.allows_redirect(&target) => None,
+            Value::String(_) => Some(BadRedirect::Elsewhere),
+            _ => Some(BadRedirect::NotText),
+        })
+    }
+
     /// Whether a redirect may lead to `target`: a path of ours, or a URL at a trusted origin (SEC-030). Refuses
     /// every spelling that two readers of URLs might read differently, before it asks one of them.
     pub fn allows_redirect(&self, target: &str) -> bool {
@@ -223,6 +241,16 @@ pub fn check_first_login(
         return require_trusted(headers, trusted, own_origin);
     }
     Ok(())
+}
+
+/// As `check_first_login`, but only of a page that says where it is: for wires that ask all others for a token of
+/// their own.
+pub fn check_if_told(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), CrossSite> {
+    if headers.contains_key(header::ORIGIN) {
+        check_first_login(headers, trusted, trusted.own())
+    } else {
+        Ok(())
+    }
 }
 
 fn require_trusted(headers: &HeaderMap, trusted: &TrustedOrigins, own_origin: &str) -> Result<(), CrossSite> {

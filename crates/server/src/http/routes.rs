@@ -6,6 +6,11 @@ use axum::{
     routing::{MethodFilter, MethodRouter},
 };
 
+pub const GET: Method = Method::GET;
+pub const POST: Method = Method::POST;
+pub const PATCH: Method = Method::PATCH;
+pub const DELETE: Method = Method::DELETE;
+
 /// One row: a method, and a path from the root in which `{x}` stands for any one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{header, request::Parts},
+    http::{Method, header, request::Parts},
 };
 use serde_json::Value;
 
@@ -59,6 +59,19 @@ impl Sent {
         }
     }
 
+    /// As Express does: what is neither JSON nor a form is no body; JSON is an object or an array. What asks and
+    /// does not change anything needs none.
+    pub async fn read_as_express(parts: &Parts, body: Body) -> Result<Self, Unreadable> {
+        if [Method::GET, Method::HEAD].contains(&parts.method) {
+            return Ok(Self::Undefined);
+        }
+        match Self::read(parts, body, true).await {
+            Ok(Self::Json(value)) if !(value.is_object() || value.is_array()) => Err(Unreadable::Malformed),
+            Err(Unreadable::MediaType(_)) => Ok(Self::Undefined),
+            read => read,
+        }
+    }
+
     /// A member of the object or form; `None` if it is not there.
     pub fn member(&self, key: &str) -> Option<Value> {
         match self {
@@ -73,6 +86,11 @@ impl Sent {
     /// A member that must be a string to count.
     pub fn text(&self, key: &str) -> Option<String> {
         self.member(key)?.as_str().map(str::to_owned)
+    }
+
+    /// A member that is a string and not an empty one.
+    pub fn some_text(&self, key: &str) -> Option<String> {
+        self.text(key).filter(|text| !text.is_empty())
     }
 }
 

@@ -20,6 +20,11 @@ pub fn address(config: &Config, extensions: &Extensions, headers: &HeaderMap) ->
     client_ip::client_ip(peer, headers, &config.trusted_proxies)
 }
 
+/// Whom limits count a request as; nobody if they are switched off.
+pub fn limited_as(config: &Config, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+    config.rate_limits.then(|| client_ip::rate_key(address(config, extensions, headers)))
+}
+
 pub fn visitor(config: &Config, extensions: &Extensions, headers: &HeaderMap) -> Visitor {
     let user_agent =
         headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();

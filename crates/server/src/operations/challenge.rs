@@ -11,7 +11,7 @@ use countersign_core::{
     method::Method,
     one_time_code, policy,
     secret::Secret,
-    session::{Reach, Visitor},
+    session::{Reach, Scope, Visitor},
     time::DAY,
     totp,
     user::User,
@@ -74,6 +74,8 @@ pub struct Wishes {
     pub trust_device: bool,
     /// Prove only: at the door, no session is made of it.
     pub no_session: bool,
+    /// What a proof within a session may do.
+    pub wants: Wants,
 }
 
 #[derive(Debug)]
@@ -100,7 +102,7 @@ pub async fn answer(
         let Some(asker) = find_asker(&act, tx, &answerer)? else {
             return Ok(Err(Denied::ChallengeGone));
         };
-        let Some((case, offer)) = load(&act, tx, asker, (&typed, Wants::Either))? else {
+        let Some((case, offer)) = load(&act, tx, asker, (&typed, wishes.wants))? else {
             return Ok(Err(Denied::ChallengeGone));
         };
         let pass = match judge(&act, tx, &case, &offer)? {
@@ -275,7 +277,9 @@ fn save_refusal(act: &Act, tx: &mut Tx<'_>, case: &Case, refusal: Refusal) -> Re
         warn_owner(act, tx, case, budget)?;
     }
     match (refusal.ends, &case.asker, &case.sent_code) {
-        (Ends::Challenge, Asker::Door(challenge), _) => tx.fail_challenge(&challenge.id)?,
+        (Ends::Challenge, Asker::Door(challenge), _) => {
+            tx.fail_challenge(&challenge.id)?;
+        }
         (Ends::SentCode, _, Some(code)) => tx.retire_code(&code.id, act.now)?,
         _ => {}
     }
@@ -320,8 +324,11 @@ fn enter(
     let session = sessions::mint(act, tx, new)?;
     let whose = Whose::session(&user.id, &session.session.id);
     act.record(tx, Kind::ChallengePassed, whose, detail)?;
-    let trusted_device =
-        if wishes.trust_device { Some(trusted_devices::trust(act, tx, &user)?) } else { None };
+    let trusted_device = if wishes.trust_device && session.session.scope == Scope::Full {
+        Some(trusted_devices::trust(act, tx, &user)?)
+    } else {
+        None
+    };
     Ok(Ok(Answered::SignedIn { user, session, trusted_device }))
 }
 
@@ -352,13 +359,29 @@ fn prove_inside(
             Some(sessions::remint(act, tx, &who, handover)?)
         } else {
             tx.set_proofs(&who.session.id, &who.session.proofs)?;
-            None
+            sessions::hand_over_again(act, tx, &who, handover)?
         };
         return Ok(Ok(Answered::Proven { who, rotated }));
     }
     let added = (&pass.enrols, pass.method, handover);
     let rotated = enrol::complete(act, tx, &mut who, added)?;
     Ok(Ok(Answered::Proven { who, rotated }))
+}
+
+/// Ends an open question unanswered: whoever held it leaves. Says nothing if there is none.
+pub async fn give_up(ctx: &Ctx, visitor: &Visitor, token: Secret<String>) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let digest = sign_in::challenge_digest(&ctx.vault, token.expose());
+    ctx.write(move |tx| {
+        let Some(challenge) = tx.challenge(&digest)? else { return Ok(Ok(())) };
+        tx.lock_user(&challenge.user_id)?;
+        if tx.fail_challenge(&challenge.id)? {
+            let detail = json!({ "challenge": challenge.id });
+            act.record(tx, Kind::ChallengeGivenUp, Whose::user(&challenge.user_id), detail)?;
+        }
+        Ok(Ok(()))
+    })
+    .await
 }
 
 /// How a code reaches the mailbox.
@@ -392,6 +415,11 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier
             Asker::Inside(_) if authenticator::second_factor_is_on(&authenticators) => CodePurpose::StepUp,
             Asker::Inside(_) => CodePurpose::Enrol,
         };
+        if let Asker::Inside(session) = &asker
+            && session.scope == Scope::Key
+        {
+            return Ok(Err(Denied::KeyRefused));
+        }
         let policy = act.policy_for(tx, &user)?;
         let accepted = policy::accepts(policy, &user, &authenticators, Method::EmailCode);
         if purpose != CodePurpose::Enrol && !accepted {

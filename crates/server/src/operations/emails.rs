@@ -188,6 +188,48 @@ pub async fn request_verification(
     .await
 }
 
+/// As `request_verification`, where the wire names the person by id. The answer is the same whoever that is.
+pub async fn resend_verification(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    user: &UserId,
+    link: LinkShape,
+) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let (id, mailer) = (user.clone(), Mailer::new(ctx, link));
+    ctx.write(move |tx| {
+        if let Some(user) = tx.user(&id)?
+            && user.email_verified_at.is_none()
+        {
+            mailer.send(&act, tx, &user, Purpose::VerifyEmail)?;
+        }
+        Ok(Ok(()))
+    })
+    .await
+}
+
+/// Mails a new verification link to where an earlier one went, if that one was not used; it may have expired.
+pub async fn resend_by_link(ctx: &Ctx, visitor: &Visitor, token: &str, shape: LinkShape) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let mailer = Mailer::new(ctx, shape);
+    let token = Secret::from(token);
+    ctx.write(move |tx| {
+        let found = tx.link(&digest(&act, token.expose()))?;
+        let Some(link) = found.filter(|one| one.purpose == Purpose::VerifyEmail && one.used_at.is_none())
+        else {
+            return Ok(Err(Denied::LinkInvalid));
+        };
+        if let Some(user) = tx.user(&link.user_id)?
+            && user.email == link.email
+            && user.email_verified_at.is_none()
+        {
+            mailer.send(&act, tx, &user, Purpose::VerifyEmail)?;
+        }
+        Ok(Ok(()))
+    })
+    .await
+}
+
 pub struct VerificationRequest<'a> {
     pub email: &'a str,
     pub who: Option<&'a SignedIn>,
@@ -310,7 +352,8 @@ pub enum LinkState {
     /// It would open, for this address.
     Valid(String),
     Used,
-    Expired,
+    /// It would have opened, for this address.
+    Expired(String),
     Unknown,
 }
 
@@ -323,7 +366,7 @@ pub async fn look_at(ctx: &Ctx, token: &str, purpose: Purpose) -> Outcome<LinkSt
     Ok(match found {
         Some(link) if link.purpose != purpose => LinkState::Unknown,
         Some(link) if link.used_at.is_some() => LinkState::Used,
-        Some(link) if now >= link.expires_at => LinkState::Expired,
+        Some(link) if now >= link.expires_at => LinkState::Expired(link.email),
         Some(link) => LinkState::Valid(link.email),
         None => LinkState::Unknown,
     })

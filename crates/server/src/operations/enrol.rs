@@ -10,7 +10,7 @@ use countersign_core::{
     message::Notice,
     method::Method,
     secret::Secret,
-    session::{Reach, Visitor},
+    session::{Reach, Scope, Visitor},
     totp::{self, Parameters, Totp},
 };
 use serde_json::json;
@@ -80,6 +80,8 @@ pub async fn begin_totp(
         let uri = totp::uri(&issuer, &user.email, seed.expose(), parameters);
         let secret = totp::base32(seed.expose());
         tx.discard_enrolments(&user.id, Method::Totp)?;
+        // Its backup codes go with it, whether or not the next enrolment brings any: whoever began it saw them.
+        tx.discard_waiting_backup_codes(&user.id)?;
         tx.insert_authenticator(
             &act.vault,
             &Authenticator {
@@ -115,6 +117,7 @@ pub async fn cancel_totp(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcom
             return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
         }
         tx.discard_enrolments(&who.user.id, Method::Totp)?;
+        tx.discard_waiting_backup_codes(&who.user.id)?;
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::EnrolmentCancelled, whose, json!({ "method": Method::Totp }))?;
         Ok(Ok(()))
@@ -161,6 +164,10 @@ pub async fn confirm_totp(
         if authenticator::is_enrolled(&authenticators, Method::Totp) {
             return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
         }
+        if who.session.scope == Scope::Key && who.second_factor_is_on {
+            // What a key began while there was none does not come on top of what the owner enrolled since.
+            return Ok(Err(Denied::StaleSession));
+        }
         let waiting = |one: &Authenticator| one.method() == Method::Totp && one.awaits_proof(act.now);
         if !authenticators.iter().any(waiting) {
             return Ok(Err(Denied::NoEnrolment));
@@ -202,7 +209,13 @@ pub(crate) fn complete(
         Enrols::EmailCode | Enrols::Nothing => add_email_code(act, tx, who)?,
     }
     let was_on = std::mem::replace(&mut who.second_factor_is_on, true);
-    factor_added(act, tx, who, (method, was_on, handover))
+    let rotated = factor_added(act, tx, who, (method, was_on, handover))?;
+    // What could only enrol may be whole now.
+    let session = rotated.as_ref().map(|minted| minted.session.clone());
+    if let Some(session) = session.or(sessions::again(act, tx, who)?.map(|now| now.session)) {
+        who.session = session;
+    }
+    Ok(rotated)
 }
 
 fn confirm(act: &Act, tx: &mut Tx<'_>, id: &AuthenticatorId) -> Result<(), Fault> {
@@ -293,6 +306,10 @@ pub async fn begin_email(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Be
     if asked.email.is_some_and(|email| !email.eq_ignore_ascii_case(&who.user.email)) {
         return Err(Denied::EmailMismatch.into());
     }
+    if who.session.scope == Scope::Key {
+        // The link acts for the session that asked for it, and a key is none.
+        return Err(Denied::KeyRefused.into());
+    }
     let act = Act::begin(ctx, visitor);
     let mailer = Mailer::new(ctx, asked.link);
     let seen = who.clone();
@@ -336,6 +353,9 @@ pub async fn finish_email(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<
         };
         if tx.methods_enrolled(&who.user.id)?.contains(&Method::EmailCode) {
             return Ok(Err(Denied::LinkInvalid));
+        }
+        if let Err(denied) = act.policy_for(tx, &who.user)?.may_enrol(Method::EmailCode) {
+            return Ok(Err(denied));
         }
         who.session.proofs = who.session.proofs.clone().with(Method::EmailCode, act.now);
         complete(&act, tx, &mut who, (&Enrols::EmailCode, Method::EmailCode, Handover::Nothing))?;

@@ -61,6 +61,28 @@ impl From<Fault> for Stop {
     }
 }
 
+/// Lets `?` turn what an operation says into a surface's own no, which has `Denied` and `Fault` among its
+/// variants.
+macro_rules! hears_operations {
+    ($no:ident) => {
+        impl From<crate::operations::Stop> for $no {
+            fn from(stop: crate::operations::Stop) -> Self {
+                match stop {
+                    crate::operations::Stop::Denied(denied) => Self::Denied(denied),
+                    crate::operations::Stop::Fault(fault) => Self::Fault(fault),
+                }
+            }
+        }
+
+        impl From<countersign_core::denied::Denied> for $no {
+            fn from(denied: countersign_core::denied::Denied) -> Self {
+                Self::Denied(denied)
+            }
+        }
+    };
+}
+pub(crate) use hears_operations;
+
 /// One act: the moment it happens, who asked, and the dice and keys it needs inside its transaction.
 #[derive(Clone)]
 pub(crate) struct Act {

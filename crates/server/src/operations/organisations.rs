@@ -23,8 +23,9 @@ use crate::{
     store::Tx,
 };
 
-/// The organisation of whoever comes through a surface that knows only one.
-const HOME: &str = "home";
+/// The organisation of whoever comes through a surface that knows only one. No other system's id: joining by it
+/// is refused.
+const HOME: &str = ":home";
 
 /// Where somebody who signs up belongs.
 #[derive(Clone, Debug, Default)]
@@ -43,50 +44,31 @@ pub enum Belonging {
 
 /// A place somebody is about to take.
 pub(crate) struct Place {
-    organisation: Organisation,
+    external_id: Option<String>,
+    name: String,
     role: Role,
-    is_new: bool,
 }
 
-fn new_organisation(act: &Act, external_id: Option<&str>, name: &str) -> Organisation {
-    Organisation {
-        id: OrganisationId::new(act.now, act.dice()),
-        external_id: external_id.map(str::to_owned),
-        name: name.chars().take(NAME_MAX).collect(),
-        rules: Rules::default(),
-        created_at: act.now,
-    }
-}
-
-/// Finds or makes the organisation, before the account is made: whether anybody else is here decides who owns
-/// the server's own.
+/// Decides before the account is made: whether anybody else is here decides who owns the server's own
+/// organisation. Writes nothing, since the account may still be refused.
 pub(crate) fn place_for(
-    act: &Act,
     tx: &mut Tx<'_>,
     belonging: &Belonging,
 ) -> Result<Result<Option<Place>, Denied>, Fault> {
     let (external_id, name, role) = match belonging {
         Belonging::Nowhere => return Ok(Ok(None)),
-        Belonging::Founds { name } => {
-            let organisation = new_organisation(act, None, name);
-            tx.insert_organisation(&organisation)?;
-            return Ok(Ok(Some(Place { organisation, role: Role::Owner, is_new: true })));
-        }
-        Belonging::Joins { external_id } => (external_id.as_str(), external_id.as_str(), Role::Member),
+        Belonging::Founds { name } => (None, name.as_str(), Role::Owner),
+        Belonging::Joins { external_id } if external_id == HOME => return Ok(Err(Denied::NoOrganisation)),
+        Belonging::Joins { external_id } => (Some(external_id.clone()), external_id.as_str(), Role::Member),
         Belonging::Home | Belonging::FirstAtHome => {
             let first = is_first(tx)?;
             if matches!(belonging, Belonging::FirstAtHome) && !first {
                 return Ok(Err(Denied::AlreadySetUp));
             }
-            (HOME, HOME, if first { Role::Owner } else { Role::Member })
+            (Some(HOME.to_owned()), "home", if first { Role::Owner } else { Role::Member })
         }
     };
-    let new = new_organisation(act, Some(external_id), name);
-    // Of two that come first at once, one makes it and the other finds it.
-    let is_new = tx.insert_organisation(&new)?;
-    let found = if is_new { Some(new) } else { tx.organisation_by_external_id(external_id)? };
-    let organisation = found.ok_or_else(|| Fault::internal("an organisation is neither new nor known"))?;
-    Ok(Ok(Some(Place { organisation, role, is_new })))
+    Ok(Ok(Some(Place { external_id, name: name.to_owned(), role })))
 }
 
 /// Whether nobody has an account. Whoever hears yes is alone with it until their transaction ends.
@@ -99,22 +81,43 @@ fn is_first(tx: &mut Tx<'_>) -> Result<bool, Fault> {
 }
 
 pub(crate) fn join(act: &Act, tx: &mut Tx<'_>, user: &User, place: Option<Place>) -> Result<(), Fault> {
-    let Some(Place { organisation, role, is_new }) = place else { return Ok(()) };
-    tx.insert_membership(&organisation.id, &user.id, (role, act.now))?;
-    let detail = json!({ "organisation": organisation.id, "role": role.as_str() });
+    let Some(Place { external_id, name, role }) = place else { return Ok(()) };
+    let new = Organisation {
+        id: OrganisationId::new(act.now, act.dice()),
+        external_id,
+        name: name.chars().take(NAME_MAX).collect(),
+        rules: Rules::default(),
+        created_at: act.now,
+    };
+    // Of two that come first at once, one makes it and the other finds it.
+    let is_new = tx.insert_organisation(&new)?;
+    let found = match (is_new, &new.external_id) {
+        (false, Some(external_id)) => tx.organisation_by_external_id(external_id)?,
+        _ => Some(new),
+    };
+    let id = found.ok_or_else(|| Fault::internal("an organisation is neither new nor known"))?.id;
+    tx.hold_rules(&id)?;
+    tx.insert_membership(&id, &user.id, (role, act.now))?;
     let kind = if is_new { Kind::OrganisationCreated } else { Kind::OrganisationJoined };
-    act.record(tx, kind, Whose::user(&user.id), detail)
+    act.record(tx, kind, Whose::user(&user.id), json!({ "organisation": id, "role": role.as_str() }))
 }
 
 pub(crate) fn is_member(tx: &mut Tx<'_>, user: &UserId, external_id: &str) -> Result<bool, Fault> {
     let here = |one: &Membership| one.organisation.external_id.as_deref() == Some(external_id);
-    Ok(tx.memberships(user)?.iter().any(here))
+    Ok(external_id != HOME && tx.memberships(user)?.iter().any(here))
 }
 
 /// What the person belongs to, the oldest membership first.
 pub async fn of(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
     let user = user.clone();
     Ok(ctx.store.read(move |tx| tx.memberships(&user)).await?)
+}
+
+/// The same of somebody who may make keys for an organisation; a refusal for everybody else.
+pub async fn of_a_key_maker(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
+    let own = of(ctx, user).await?;
+    organisation::may_make_keys(&own)?;
+    Ok(own)
 }
 
 /// Whether anybody has an account on this server.
@@ -155,10 +158,13 @@ pub async fn change_rules(
             second_factor_required: change.second_factor_required.unwrap_or(before.second_factor_required),
             methods: change.methods.unwrap_or(before.methods),
         };
-        tx.set_rules(&organisation.id, rules)?;
-        if rules.second_factor_required {
-            tx.demote_sessions_without_second_factor(&organisation.id, who.session.id.as_str())?;
+        if let Err(denied) = rules.can_be_followed() {
+            return Ok(Err(denied));
         }
+        tx.set_rules(&organisation.id, rules)?;
+        // Whoever is just signing in under the old rules is waited for, so that their session is seen.
+        tx.lock_members(&organisation.id)?;
+        tx.demote_sessions_that_must_enrol(&organisation.id, who.session.id.as_str())?;
         let detail = json!({
             "organisation": organisation.id,
             "second_factor_required": rules.second_factor_required,
@@ -201,7 +207,8 @@ fn administrator(
 
 pub struct Reset {
     pub user: UserId,
-    /// Whether the person needs a second factor from now on, whatever the organisation says; `None` leaves it.
+    /// Whether the person needs a second factor from now on, whatever the organisation says. `None`: whoever
+    /// had one does.
     pub require: Option<bool>,
 }
 
@@ -229,11 +236,12 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
         if let Err(denied) = organisation::may_reset((&who.user.id, &own), (&target.id, &theirs)) {
             return Ok(Err(denied));
         }
+        let had_one = !tx.methods_enrolled(&target.id)?.is_empty();
         clear_factors(&act, tx, &target)?;
-        if let Some(required) = asked.require {
-            tx.set_second_factor_required(&target.id, required)?;
-        }
-        let detail = json!({ "by": who.user.id, "required": asked.require });
+        // Whoever had one enrols anew before anything else (SEC-105), unless the administrator says otherwise.
+        let required = asked.require.unwrap_or(had_one || target.second_factor_required);
+        tx.set_second_factor_required(&target.id, required)?;
+        let detail = json!({ "by": who.user.id, "required": required });
         act.record(tx, Kind::SecondFactorReset, Whose::user(&target.id), detail)?;
         act.notify(tx, &target, Notice::SecondFactorReset)?;
         Ok(Ok(()))
@@ -250,22 +258,4 @@ fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault>
     tx.delete_sessions(id, None)?;
     tx.forgive_guesses(id)?;
     tx.raise_security_version(id, act.now)
-}
-
-/// Whether the person themselves needs a second factor from now on. Nobody frees themselves of what an
-/// administrator or their organisation asks.
-pub async fn require_of_oneself(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, required: bool) -> Outcome<()> {
-    let act = Act::begin(ctx, visitor);
-    let seen = who.clone();
-    ctx.write(move |tx| {
-        let who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
-            Ok(who) => who,
-            Err(denied) => return Ok(Err(denied)),
-        };
-        if !required && act.policy_for(tx, &who.user)?.required {
-            return Ok(Err(Denied::SecondFactorRequired));
-        }
-        tx.set_second_factor_required(&who.user.id, required).map(Ok)
-    })
-    .await
 }

@@ -79,7 +79,8 @@ pub struct PasswordSignIn {
 pub enum Gate {
     #[default]
     SecondFactor,
-    /// As one original has it: its login never asks. Only where the operator chose so by name.
+    /// As one original has it: its login never asks. Only where the operator chose so by name, and of nobody
+    /// who is required to have a second factor.
     Open,
 }
 
@@ -107,10 +108,13 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
     }
     let hash = passwords::hash(ctx, new.password.clone()).await?;
     let act = Act::begin(ctx, visitor);
+    // Whoever sets a server up is the one who runs it, and vouches for their own address: the mail that would
+    // verify it may not leave before they have set it up.
+    let vouched = matches!(new.belonging, Belonging::FirstAtHome);
     let user = User {
         id: UserId::new(act.now, act.dice()),
         email,
-        email_verified_at: None,
+        email_verified_at: vouched.then_some(act.now),
         name: new.name,
         family_name: new.family_name,
         image: new.image,
@@ -122,11 +126,11 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
         created_at: act.now,
         updated_at: act.now,
     };
-    let must_verify = ctx.config.accounts.email_verification == EmailVerification::Required;
+    let must_verify = !vouched && ctx.config.accounts.email_verification == EmailVerification::Required;
     let mailer = Mailer::new(ctx, new.link);
     let (remember, belonging, handover) = (new.remember, new.belonging, new.handover);
     ctx.write(move |tx| {
-        let place = match organisations::place_for(&act, tx, &belonging)? {
+        let place = match organisations::place_for(tx, &belonging)? {
             Ok(place) => place,
             Err(denied) => return Ok(Err(denied)),
         };
@@ -269,8 +273,10 @@ fn admit(act: &Act, tx: &mut Tx<'_>, admission: Admission<'_>) -> Result<SignedI
         Some(value) if second_factor_is_on => trusted_devices::present(act, tx, &user.id, value)?,
         _ => None,
     };
-    if second_factor_is_on && trusted_device.is_none() && gate == Gate::SecondFactor {
-        let policy = act.policy_for(tx, &user)?;
+    let policy = act.policy_for(tx, &user)?;
+    // What an organisation requires, no operator waives: it holds on every way in (SEC-107).
+    let gated = gate == Gate::SecondFactor || policy.required;
+    if second_factor_is_on && trusted_device.is_none() && gated {
         let methods = policy::offered(policy, &user, &authenticators);
         let token = ask(act, tx, &user, proofs, remember)?;
         return Ok(SignedInOrAsked::Asked(Asked { user, token, methods }));

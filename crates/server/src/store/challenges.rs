@@ -95,12 +95,13 @@ impl Tx<'_> {
         Ok(passed == 1)
     }
 
-    pub fn fail_challenge(&mut self, id: &ChallengeId) -> Result<(), Fault> {
-        self.execute(
+    /// Says whether it was still open.
+    pub fn fail_challenge(&mut self, id: &ChallengeId) -> Result<bool, Fault> {
+        let failed = self.execute(
             "UPDATE challenges SET state = 'failed' WHERE id = $1 AND state = 'pending'",
             &[id.into()],
         )?;
-        Ok(())
+        Ok(failed == 1)
     }
 
     pub fn count_challenge_failure(&mut self, id: &ChallengeId) -> Result<(), Fault> {

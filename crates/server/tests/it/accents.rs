@@ -42,9 +42,9 @@ impl Caller {
             request = request.header(header::ORIGIN, crate::world::ORIGIN);
         }
         let request = match body {
-            Some(body) => request
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(Body::from(body.to_string())),
+            Some(body) => {
+                request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))
+            }
             None => request.body(Body::empty()),
         };
         self.browser.send(request.unwrap()).await

@@ -9,8 +9,7 @@ use axum::{
     body::Body,
     http::{Method, Request, header},
 };
-use countersign::app;
-use countersign::http::routes::Route;
+use countersign::{app, http::routes::Route, store::Tx};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
@@ -44,23 +43,54 @@ const FLASHBACK: &[&str] = &[
 ];
 const NOTHING: &[&str] = &[];
 
-/// Cookies that mean something to some dialect, and one that does not.
-const COOKIES: &[&str] = &[
-    "better-auth.session_token",
-    "better-auth.session_data",
-    "better-auth.two_factor",
-    "better-auth.trust_device",
-    "token",
-    "slugbase.sid",
-    "slugbase.mfa_pending",
-    "session",
+/// What a session may do that must enrol first, on each wire (SEC-108).
+const ENROLS_BETTER_AUTH: &[&str] = &[
+    "/api/auth/two-factor/enable",
+    "/api/auth/two-factor/verify-totp",
+    "/api/auth/two-factor/verify-otp",
+    "/api/auth/two-factor/verify-backup-code",
+    "/api/auth/two-factor/send-otp",
+    "/api/auth/sign-out",
+];
+const ENROLS_SLUGBASE: &[&str] = &[
+    "/api/auth/mfa/status",
+    "/api/auth/mfa/enroll/begin",
+    "/api/auth/mfa/enroll/confirm",
+    "/api/auth/mfa/enroll/cancel",
+    "/api/auth/logout",
+];
+const ENROLS_MUDBASE: &[&str] = &[
+    "/api/users/2fa/setup",
+    "/api/users/2fa/verify",
+    "/api/auth/logout",
+    "/api/auth/local/logout",
+    "/api/auth/refresh",
+];
+const ENROLS_FLASHBACK: &[&str] = &[
+    "/mfa/status",
+    "/mfa/methods",
+    "/mfa/setup",
+    "/mfa/verify-setup",
+    "/mfa/enable",
+    "/mfa/passkey/complete-registration",
+    "/mfa/passkey/complete-registration-1",
+    "/user/logout",
+    "/user/refresh",
+];
+
+/// Cookies that mean something to some dialect, and one that does not. Those of one row are shown together: no
+/// dialect reads two of a row, so that none hides another.
+const COOKIES: &[&[&str]] = &[
+    &["better-auth.session_token", "token", "session"],
+    &["better-auth.two_factor", "slugbase.sid"],
+    &["better-auth.trust_device", "better-auth.session_data", "slugbase.mfa_pending"],
 ];
 
 /// Where a credential can stand.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Nowhere,
-    Cookie(&'static str),
+    Cookies(&'static [&'static str]),
     Bearer,
     BasicUser,
     BasicPassword,
@@ -68,7 +98,7 @@ enum Place {
 }
 
 fn places() -> Vec<Place> {
-    let cookies = COOKIES.iter().map(|name| Place::Cookie(name));
+    let cookies = COOKIES.iter().map(|names| Place::Cookies(names));
     cookies.chain([Place::Bearer, Place::BasicUser, Place::BasicPassword, Place::ApiKey]).collect()
 }
 
@@ -109,7 +139,9 @@ impl<'w> Walk<'w> {
         let path: Vec<&str> = route
             .path
             .split('/')
-            .map(|segment| if segment.starts_with('{') { "01920000000170008000000000000000" } else { segment })
+            .map(
+                |segment| if segment.starts_with('{') { "01920000000170008000000000000000" } else { segment },
+            )
             .collect();
         let mut cookies = vec![format!("_csrf={}", self.csrf)];
         let mut request = Request::builder()
@@ -120,8 +152,8 @@ impl<'w> Walk<'w> {
         let basic = |text: String| format!("Basic {}", BASE64.encode(text.as_bytes()));
         request = match place {
             Place::Nowhere => request,
-            Place::Cookie(name) => {
-                cookies.push(format!("{name}={value}"));
+            Place::Cookies(names) => {
+                cookies.extend(names.iter().map(|name| format!("{name}={value}")));
                 request
             }
             Place::Bearer => request.header(header::AUTHORIZATION, format!("Bearer {value}")),
@@ -211,6 +243,53 @@ async fn what_is_held_between_the_two_steps_opens_only_the_second() {
     assert!(walk.routes.len() > 200, "{} routes", walk.routes.len());
     for half_way in half_way_credentials(&world, "ada@example.com").await {
         let opened = walk.opened(&half_way).await;
+        assert!(opened.is_empty(), "{opened:#?}");
+    }
+}
+
+/// Signs in somebody who must have a second factor and has none, on each wire.
+async fn enrolling_credentials(world: &World) -> Vec<HalfWay> {
+    let mut all = Vec::new();
+    for dialect in ["better-auth", "slugbase", "mudbase", "flashback"] {
+        let email = format!("{dialect}@example.com");
+        accents::sign_up(world, dialect, &email).await;
+        let address = email.clone();
+        let must = move |tx: &mut Tx<'_>| {
+            let user = tx.user_by_email(&address)?.expect("signed up a moment ago");
+            tx.set_second_factor_required(&user.id, true)
+        };
+        world.ctx.store.write(must).await.unwrap();
+        let mut caller = Caller::new(world);
+        let body = json!({ "email": email, "password": PASSWORD });
+        let (path, status) = match dialect {
+            "better-auth" => ("/better-auth/api/auth/sign-in/email", 403),
+            "slugbase" => ("/slugbase/api/auth/login", 403),
+            "mudbase" => ("/mudbase/api/auth/local/login", 403),
+            _ => ("/flashback/user/login", 200),
+        };
+        let reply = caller.post(path, body).await.expect(status);
+        let told = |key: &str| reply.body[key].as_str().unwrap().to_owned();
+        let (values, opens) = match dialect {
+            "better-auth" => {
+                let signed = caller.cookie("better-auth.session_token");
+                let plain = signed.split('.').next().unwrap_or_default().to_owned();
+                (vec![signed, plain], ENROLS_BETTER_AUTH)
+            }
+            "slugbase" => (vec![caller.cookie("token"), caller.cookie("slugbase.sid")], ENROLS_SLUGBASE),
+            "mudbase" => (vec![told("token"), told("refreshToken")], ENROLS_MUDBASE),
+            _ => (vec![told("accessToken"), told("refreshToken")], ENROLS_FLASHBACK),
+        };
+        all.push(HalfWay { name: dialect, values, opens });
+    }
+    all
+}
+
+#[tokio::test]
+async fn whoever_must_enrol_first_may_enrol_or_leave_and_nothing_else() {
+    let world = World::new().await;
+    let mut walk = Walk::new(&world).await;
+    for enrolling in enrolling_credentials(&world).await {
+        let opened = walk.opened(&enrolling).await;
         assert!(opened.is_empty(), "{opened:#?}");
     }
 }

@@ -39,7 +39,15 @@ macro_rules! dialect {
             };
             Ok(table().router().fallback(nothing).method_not_allowed_fallback(wrong).layer(map_response(named)))
         }
-        Dialect { name: $name, base: $base, routes, speak, normal: $normal, refuse: |_, _| Ok(Vec::new()) }
+        Dialect {
+            name: $name,
+            base: $base,
+            routes,
+            speak,
+            yields: &[],
+            normal: $normal,
+            refuse: |_, _| Ok(Vec::new()),
+        }
     }};
 }
 
@@ -96,6 +104,29 @@ async fn ask(router: &Router, method: &str, uri: &str, host: Option<&str>) -> Re
 fn who(reply: &Reply) -> String {
     let name = reply.headers.get("x-dialect").map_or("-", |name| name.to_str().unwrap());
     format!("{name} {}", reply.status.as_u16())
+}
+
+/// All that does not answer at the root by default. No second-factor route may ever be on this list.
+#[test]
+fn by_default_everything_but_three_logins_is_at_the_root() {
+    let table = Mounting::of(&Config::default(), dialects::ALL).table();
+    assert_eq!(table.dialects.len(), 4);
+    let mut shadowed = Vec::new();
+    for dialect in &table.dialects {
+        for route in dialect.routes.iter().filter(|route| !route.at_root) {
+            let by = route.shadowed_by.unwrap_or("nobody");
+            shadowed.push(format!("{} {} {} by {by}", dialect.name, route.method, route.path));
+        }
+    }
+    assert_eq!(
+        shadowed,
+        [
+            "slugbase GET /api/users/me by mudbase",
+            "mudbase POST /api/auth/register by slugbase",
+            "mudbase POST /api/auth/login by slugbase",
+            "mudbase POST /api/auth/logout by slugbase",
+        ]
+    );
 }
 
 #[tokio::test]

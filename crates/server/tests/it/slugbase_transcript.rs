@@ -40,10 +40,12 @@ fn recording(file: &str) -> Value {
 /// What was an accident of that server's database or framework, in the form the contract asks for.
 fn as_promised(answer: &mut Value) {
     // SQLite knows no booleans (superset page §5).
-    if let Some(is_admin) = answer.pointer_mut("/body/is_admin")
-        && let Some(number) = is_admin.as_u64()
-    {
-        *is_admin = json!(number == 1);
+    for flag in ["/body/is_admin", "/body/ai_suggestions_enabled"] {
+        if let Some(flag) = answer.pointer_mut(flag)
+            && let Some(number) = flag.as_u64()
+        {
+            *flag = json!(number == 1);
+        }
     }
     // Its client looks for `error` in the text, finds none and tells people that their code is wrong (§5).
     if answer["status"] == 429 {

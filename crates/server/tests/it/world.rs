@@ -1,6 +1,14 @@
 //! A world to test in: the running router with a stopped clock, seeded dice, an inbox, and either store.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -83,9 +91,17 @@ impl World {
         if !on_postgres() {
             return self.router.clone();
         }
-        let dice = Arc::new(Dice::seeded(8));
-        let app = App::open(self.config.clone(), self.clock.clone(), dice).await.unwrap();
-        app::router(&app.ctx).unwrap()
+        app::router(&self.second_ctx().await).unwrap()
+    }
+
+    /// What that node's operations are handed.
+    pub async fn second_ctx(&self) -> Arc<Ctx> {
+        if !on_postgres() {
+            return Arc::clone(&self.ctx);
+        }
+        static NODES: AtomicU64 = AtomicU64::new(8);
+        let dice = Arc::new(Dice::seeded(NODES.fetch_add(1, Ordering::Relaxed)));
+        App::open(self.config.clone(), self.clock.clone(), dice).await.unwrap().ctx
     }
 
     pub fn router(&self) -> Router {
@@ -204,7 +220,10 @@ impl Browser {
     pub async fn send(&mut self, request: Request<Body>) -> Reply {
         let reply = send(&self.router, request).await;
         for (name, value, attributes) in reply.cookies() {
-            if attributes.iter().any(|attribute| attribute == "Max-Age=0") {
+            let gone = |attribute: &String| {
+                attribute == "Max-Age=0" || attribute.starts_with("Expires=Thu, 01 Jan 1970")
+            };
+            if attributes.iter().any(gone) {
                 self.jar.remove(&name);
             } else {
                 self.jar.insert(name, value);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{callers::Asked, errors::No, sign_in::verification_link, wire};
 use crate::{
-    http::{query, reply::Reply},
+    http::{javascript::is_truthy, query, reply::Reply},
     operations::{
         Stop,
         accounts::{self, Farewell, FarewellTaken, PasswordChange, ProfileChange},
@@ -28,19 +28,14 @@ pub(super) async fn update_user(asked: Asked) -> Result<Reply, No> {
         )
     })?;
     let who = asked.signed_in().await?;
-    if email.as_ref().is_some_and(truthy) {
+    if email.as_ref().is_some_and(is_truthy) {
         return Err(No::Only(400, "EMAIL_CAN_NOT_BE_UPDATED", "Email can not be updated"));
     }
-    if second_factor.as_ref().is_some_and(truthy) {
+    if second_factor.as_ref().is_some_and(is_truthy) {
         return Err(No::Only(400, "FIELD_NOT_ALLOWED", "twoFactorEnabled is not allowed to be set"));
     }
     accounts::update(asked.ctx(), &asked.visitor, &who, change).await?;
     Ok(Reply::json(&json!({ "status": true })).cookies(asked.same_session(&who)))
-}
-
-/// As JavaScript sees it.
-fn truthy(value: &Value) -> bool {
-    !matches!(value, Value::Null | Value::Bool(false)) && value != "" && value != 0
 }
 
 pub(super) async fn change_password(asked: Asked) -> Result<Reply, No> {

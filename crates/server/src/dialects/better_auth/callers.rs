@@ -29,7 +29,7 @@ use crate::{
         cookies::{Jar, SetCookie, Signer},
         fields::Fields,
         limits::Limiter,
-        origins::{self, TrustedOrigins},
+        origins::{self, BadRedirect, TrustedOrigins},
         query,
         reply::Reply,
         sent::Sent,
@@ -65,8 +65,13 @@ const CHALLENGE_MARK: &str = "2fa-";
 const DEVICE_MARK: &str = "trust-device-";
 const SET_AUTH_TOKEN: HeaderName = HeaderName::from_static("set-auth-token");
 pub(super) const SET_AUTH_JWT: HeaderName = HeaderName::from_static("set-auth-jwt");
-/// How many addresses the limiter remembers.
-const LIMITED_ADDRESSES: usize = 65_536;
+#[rustfmt::skip]
+const TARGETS: &[(&str, &str, &str)] = &[
+    ("callbackURL",        "INVALID_CALLBACK_URL",          "Invalid callbackURL"),
+    ("redirectTo",         "INVALID_REDIRECT_URL",          "Invalid redirectURL"),
+    ("errorCallbackURL",   "INVALID_ERROR_CALLBACK_URL",    "Invalid errorCallbackURL"),
+    ("newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL", "Invalid newUserCallbackURL"),
+];
 
 impl Surface {
     pub fn new(ctx: &Arc<Ctx>) -> Result<Self, Fault> {
@@ -81,7 +86,7 @@ impl Surface {
         };
         let origins = TrustedOrigins::of(config)?;
         Ok(Self {
-            limiter: Limiter::new(LIMITED_ADDRESSES),
+            limiter: Limiter::default(),
             tokens: tokens::Recent::default(),
             origins,
             cookies,
@@ -146,13 +151,11 @@ impl Surface {
         if let Some(Ok(signed)) = signed.map(HeaderValue::try_from) {
             headers.insert(SET_AUTH_TOKEN, signed);
         }
-        let exposed = match (headers.contains_key(SET_AUTH_TOKEN), headers.contains_key(SET_AUTH_JWT)) {
-            (true, true) => "set-auth-token, set-auth-jwt",
-            (true, false) => "set-auth-token",
-            (false, true) => "set-auth-jwt",
-            (false, false) => return response,
-        };
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+        let ours = [SET_AUTH_TOKEN, SET_AUTH_JWT].into_iter().filter(|name| headers.contains_key(name));
+        let exposed = ours.map(|name| name.to_string()).collect::<Vec<_>>().join(", ");
+        if let Some(Ok(exposed)) = (!exposed.is_empty()).then(|| HeaderValue::try_from(exposed)) {
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
         response
     }
 
@@ -206,21 +209,13 @@ impl Asked {
     }
 
     /// The four redirect targets of contract §4.3, wherever they stand.
-    #[rustfmt::skip]
     fn check_redirect_targets(&self) -> Result<(), No> {
-        const TARGETS: &[(&str, &str, &str)] = &[
-            ("callbackURL",        "INVALID_CALLBACK_URL",          "Invalid callbackURL"),
-            ("redirectTo",         "INVALID_REDIRECT_URL",          "Invalid redirectURL"),
-            ("errorCallbackURL",   "INVALID_ERROR_CALLBACK_URL",    "Invalid errorCallbackURL"),
-            ("newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL", "Invalid newUserCallbackURL"),
-        ];
         for (key, code, message) in TARGETS {
-            let sent = [self.sent.member(key).filter(|sent| !sent.is_null()), self.query(key).map(Value::String)];
-            for target in sent.into_iter().flatten() {
-                let target = target.as_str().ok_or(No::RedirectNotText(key))?;
-                if !target.is_empty() && !self.surface.origins.allows_redirect(target) {
-                    return Err(No::Redirect(code, message));
-                }
+            let targets = [self.sent.member(key), self.query(key).map(Value::String)];
+            match self.surface.origins.first_bad_redirect(targets.into_iter().flatten()) {
+                Some(BadRedirect::NotText) => return Err(No::RedirectNotText(key)),
+                Some(BadRedirect::Elsewhere) => return Err(No::Redirect(code, message)),
+                None => {}
             }
         }
         Ok(())
@@ -258,7 +253,6 @@ impl Asked {
         query::read(&self.parts.uri, name).ok_or(No::MissingQuery(name))
     }
 
-    /// The end of the path asked for.
     pub fn path_end(&self) -> &str {
         self.parts.uri.path().rsplit('/').next().unwrap_or_default()
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::callers::{CHALLENGE, Surface};
 use crate::{
-    fault::{Fault, FaultKind},
+    fault::Fault,
     http::{
         fields::{Complaint, Wrong},
         limits,
@@ -15,17 +15,13 @@ use crate::{
         sent::Unreadable,
         visitor,
     },
-    operations::Stop,
+    operations::hears_operations,
 };
 
 /// What was being asked, where the wire has different words for the same news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asking {
-    Plain,
-    SignIn,
-    DeleteUser,
-    VerifyEmail,
-}
+#[rustfmt::skip]
+pub(super) enum Asking { Plain, SignIn, DeleteUser, VerifyEmail }
 
 impl Asking {
     pub const ALL: &[Self] = &[Self::Plain, Self::SignIn, Self::DeleteUser, Self::VerifyEmail];
@@ -48,20 +44,7 @@ pub(super) enum No {
     Only(u16, &'static str, &'static str),
 }
 
-impl From<Stop> for No {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Denied(denied) => Self::Denied(denied),
-            Stop::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
-
-impl From<Denied> for No {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
-    }
-}
+hears_operations!(No);
 
 fn said(status: u16, code: &str, message: &str) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -84,7 +67,8 @@ pub(super) fn too_many_requests(seconds: u64) -> Reply {
 pub(super) fn reply(surface: &Surface, no: No, asking: Asking) -> Reply {
     match no {
         No::Denied(denied) => refusal(surface, &denied, asking),
-        No::Fault(fault) => failure(&fault),
+        No::Fault(fault) if fault.log_and_judge() => said(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.").header(header::RETRY_AFTER, "2"),
+        No::Fault(_) => said(500, "INTERNAL_SERVER_ERROR", "Internal Server Error"),
         No::Invalid(complaints) => said(400, "VALIDATION_ERROR", &complaints.iter().map(sentence).collect::<Vec<_>>().join("; ")),
         No::MissingQuery(name) => said(400, "VALIDATION_ERROR", &format!("[query.{name}] Invalid input: expected string, received undefined")),
         No::Unreadable(Unreadable::Malformed, _) => said(400, "BAD_REQUEST", "Invalid JSON in request body"),
@@ -104,33 +88,16 @@ pub(super) fn reply(surface: &Surface, no: No, asking: Asking) -> Reply {
     }
 }
 
+#[rustfmt::skip]
 fn sentence(complaint: &Complaint) -> String {
     let about = complaint.member.map_or("body".to_owned(), |member| format!("body.{member}"));
     let wrong = match complaint.wrong {
-        Wrong::Type { expected, received } => {
-            format!("Invalid input: expected {expected}, received {received}")
-        }
+        Wrong::Type { expected, received } => format!("Invalid input: expected {expected}, received {received}"),
         Wrong::Empty => "Too small: expected string to have >=1 characters".to_owned(),
         Wrong::NoEmail => "Invalid email address".to_owned(),
-        Wrong::NoneOf(words) => {
-            let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
-            format!("Invalid option: expected one of {}", words.join("|"))
-        }
+        Wrong::NoneOf(words) => format!("Invalid option: expected one of \"{}\"", words.join("\"|\"")),
     };
     format!("[{about}] {wrong}")
-}
-
-fn failure(fault: &Fault) -> Reply {
-    tracing::error!(%fault, "a request failed");
-    match fault.kind {
-        FaultKind::Busy | FaultKind::Unavailable => {
-            said(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.")
-                .header(header::RETRY_AFTER, "2")
-        }
-        FaultKind::Misconfigured | FaultKind::Internal => {
-            said(500, "INTERNAL_SERVER_ERROR", "Internal Server Error")
-        }
-    }
 }
 
 /// The one table of this dialect: every `Denied`, spelled out.
@@ -138,9 +105,7 @@ fn failure(fault: &Fault) -> Reply {
 pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Reply {
     match denied {
         Denied::NotSignedIn | Denied::KeyRefused => said(401, "UNAUTHORIZED", "Unauthorized"),
-        Denied::StaleSession if asking == Asking::DeleteUser => {
-            said(400, "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.")
-        }
+        Denied::StaleSession if asking == Asking::DeleteUser => said(400, "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action."),
         Denied::StaleSession => said(403, "SESSION_NOT_FRESH", "Session is not fresh"),
         Denied::BadCredentials => said(401, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password"),
         Denied::WrongPassword => said(400, "INVALID_PASSWORD", "Invalid password"),
@@ -149,23 +114,15 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::PasswordTooLong => said(400, "PASSWORD_TOO_LONG", "Password too long"),
         Denied::EmailInvalid if asking == Asking::SignIn => said(400, "INVALID_EMAIL", "Invalid email"),
         Denied::EmailInvalid => said(400, "VALIDATION_ERROR", "[body.email] Invalid email address"),
-        Denied::EmailTaken => {
-            said(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "User already exists. Use another email.")
-        }
+        Denied::EmailTaken => said(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "User already exists. Use another email."),
         Denied::EmailUnverified => said(403, "EMAIL_NOT_VERIFIED", "Email not verified"),
         Denied::EmailAlreadyVerified => said(400, "EMAIL_ALREADY_VERIFIED", "Email is already verified"),
         Denied::EmailMismatch => said(400, "EMAIL_MISMATCH", "Email mismatch"),
         Denied::EmailUnchanged => said_without_code("Email is the same"),
-        Denied::FieldTooLong { field, max } => {
-            let message = format!("[body.{field}] Too big: expected string to have <={max} characters");
-            said(400, "VALIDATION_ERROR", &message)
-        }
+        Denied::FieldTooLong { field, max } => said(400, "VALIDATION_ERROR", &format!("[body.{field}] Too big: expected string to have <={max} characters")),
         Denied::NothingToUpdate => said_without_code("No fields to update"),
         Denied::ChallengeGone => said(401, "INVALID_TWO_FACTOR_COOKIE", "Invalid two factor cookie"),
-        Denied::TooManyAttempts => {
-            said(400, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE", "Too many attempts. Please request a new code.")
-                .cookie(surface.clear(CHALLENGE))
-        }
+        Denied::TooManyAttempts => said(400, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE", "Too many attempts. Please request a new code.").cookie(surface.clear(CHALLENGE)),
         Denied::WrongCode(Method::BackupCode) => said(401, "INVALID_BACKUP_CODE", "Invalid backup code"),
         Denied::WrongCode(Method::Totp | Method::EmailCode | Method::Password) => said(401, "INVALID_CODE", "Invalid code"),
         Denied::CodeExpired => said(400, "OTP_HAS_EXPIRED", "OTP has expired"),
@@ -174,10 +131,7 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::NotEnrolled(Method::Totp | Method::Password) => said(400, "TOTP_NOT_ENABLED", "TOTP not enabled"),
         Denied::AlreadyEnrolled(_) => said(400, "TOTP_ALREADY_ENABLED", "TOTP is already enabled"),
         Denied::NoSecondFactor => said(400, "TWO_FACTOR_NOT_ENABLED", "Two factor isn't enabled"),
-        Denied::Locked { wait } => {
-            said(429, "ACCOUNT_TEMPORARILY_LOCKED", "Too many failed verification attempts. Your account is temporarily locked. Please try again later.")
-                .header(header::RETRY_AFTER, limits::whole_seconds(*wait).to_string())
-        }
+        Denied::Locked { wait } => said(429, "ACCOUNT_TEMPORARILY_LOCKED", "Too many failed verification attempts. Your account is temporarily locked. Please try again later.").header(header::RETRY_AFTER, limits::whole_seconds(*wait).to_string()),
         Denied::TooSoon { wait } => too_many_requests(limits::whole_seconds(*wait)),
         Denied::LinkExpired if asking == Asking::VerifyEmail => said(401, "TOKEN_EXPIRED", "Token expired"),
         Denied::LinkInvalid if asking == Asking::VerifyEmail => said(401, "INVALID_TOKEN", "Invalid token"),

@@ -28,7 +28,13 @@ use crate::{
     ctx::Ctx,
     dialects::{Dialect, Refusals},
     fault::Fault,
-    http::{client_ip, limits::Rule, reply::Reply, routes::Routes, visitor},
+    http::{
+        client_ip,
+        limits::Rule,
+        reply::Reply,
+        routes::{GET, POST, Routes},
+        visitor,
+    },
 };
 
 pub const DIALECT: Dialect = Dialect {
@@ -36,6 +42,7 @@ pub const DIALECT: Dialect = Dialect {
     base: BASE,
     routes: || table().list(),
     speak,
+    yields: &[],
     normal: Dialect::as_written,
     refuse,
 };
@@ -46,8 +53,6 @@ const BASE: &str = "/api/auth";
 #[rustfmt::skip]
 fn table() -> Routes<Arc<Surface>> {
     use Asking::{DeleteUser, Plain, SignIn, VerifyEmail};
-    const GET: http::Method = http::Method::GET;
-    const POST: http::Method = http::Method::POST;
     Routes::below(BASE)
         // Core (contract §7).
         .on(POST, "/sign-up/email",           to(Plain, sign_in::sign_up))
@@ -93,8 +98,8 @@ fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
     let surface = Arc::new(Surface::new(ctx)?);
     let router = table()
         .router()
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(nothing_here)
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .method_not_allowed_fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(Arc::clone(&surface), at_the_gate))
         .with_state(surface);
     Ok(Router::new().nest(BASE, router))
@@ -120,10 +125,6 @@ async fn at_the_gate(State(surface): State<Arc<Surface>>, request: Request, next
         }
     }
     next.run(request).await
-}
-
-async fn nothing_here() -> StatusCode {
-    StatusCode::NOT_FOUND
 }
 
 /// Makes a route of a function from what was asked to the reply: reads the request, puts a refusal into the

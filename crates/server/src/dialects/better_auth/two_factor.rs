@@ -1,6 +1,8 @@
 //! The two-factor plugin's eight routes (contract §8).
 
-use countersign_core::{backup_code::Shape, method::Method, secret::Secret, session::Scope, trusted_device};
+use countersign_core::{
+    backup_code::Shape, denied::Denied, method::Method, secret::Secret, session::Scope, trusted_device,
+};
 use serde_json::json;
 
 use super::{
@@ -46,7 +48,7 @@ pub(super) async fn verify(asked: Asked, method: Method) -> Result<Reply, No> {
     let offered = asked.body(|body| {
         let typed = Typed { method, code: body.secret("code") };
         let no_session = method == Method::BackupCode && body.flag("disableSession", false);
-        (typed, Wishes { no_session, trust_device: body.flag("trustDevice", false) })
+        (typed, Wishes { no_session, trust_device: body.flag("trustDevice", false), ..Wishes::default() })
     })?;
     let (surface, no_session) = (&asked.surface, offered.1.no_session);
     let answerer = asked.answerer().await?;
@@ -69,6 +71,9 @@ pub(super) async fn verify(asked: Asked, method: Method) -> Result<Reply, No> {
             Answered::ProvenOnly { user } => {
                 body["user"] = wire::user(&user, true);
                 vec![surface.clear(CHALLENGE)]
+            }
+            Answered::Proven { who, .. } if who.session.scope == Scope::Enrolment => {
+                return Err(Denied::EnrolmentDue.into());
             }
             Answered::Proven { who, rotated } => {
                 let (session, token) = match &rotated {

@@ -62,6 +62,7 @@ replayed! {
     setup_first_admin: Scene::of("02_setup_first_admin");
     setup_validation_errors: Scene::of("03_setup_validation_errors");
     csrf_rules: Scene::of("04_csrf_rules");
+    register_disabled: Scene::of("05_register_disabled");
     register_validation_and_no_mailer: Scene::of("06_register_validation_and_no_mailer");
     register_verify_signup: Scene::of("07_register_verify_signup");
     login_me_logout: Scene::of("10_login_me_logout");
@@ -118,7 +119,6 @@ replayed! {
 /// Recordings that are not replayed, and why.
 #[rustfmt::skip]
 const LEFT_OUT: &[(&str, &str)] = &[
-    ("05_register_disabled",         "no setting of ours closes registration yet"),
     ("43_mfa_disable_passwordless",  "an administrator and OIDC make accounts without a password; here every account has one"),
     ("74_rate_limit_general",        "the limit over everything is the server's, not the dialect's"),
     ("76_rate_limit_development_off", "there is no development mode"),

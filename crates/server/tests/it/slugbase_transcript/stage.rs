@@ -49,7 +49,7 @@ struct Client {
 
 /// The settings of the recorded server, as ours.
 fn configure(config: &mut Config, environment: &Value) {
-    config.better_auth.enabled = false;
+    config.dialects = vec!["slugbase"];
     config.rate_limits = true;
     "SlugBase".clone_into(&mut config.app_name);
     for (name, value) in environment.as_object().unwrap() {
@@ -57,6 +57,7 @@ fn configure(config: &mut Config, environment: &Value) {
         match name.as_str() {
             "MFA_ISSUER_NAME" => value.trim().clone_into(&mut config.app_name),
             "BASE_URL" if value.starts_with("https:") => config.public_url = value.parse().unwrap(),
+            "REGISTRATIONS_ENABLED" => config.slugbase.registrations = value == "true",
             "FRONTEND_URL" => config.trusted_origins.push(value.to_owned()),
             "BASE_URL" | "NODE_ENV" | "COMMIT_SHA" => {}
             other => panic!("no setting of ours is {other}={value}"),
