@@ -65,8 +65,10 @@ pub fn normalise(input: &str) -> Option<Secret<String>> {
     sound.then_some(code)
 }
 
-fn render(code: &Secret<String>) -> Secret<String> {
-    let mut shown = String::with_capacity(LENGTH + LENGTH / GROUP);
+/// In groups, as it is shown.
+pub(crate) fn render(code: &Secret<String>) -> Secret<String> {
+    let length = code.expose().len();
+    let mut shown = String::with_capacity(length + length / GROUP);
     for (at, c) in code.expose().chars().enumerate() {
         if at > 0 && at % GROUP == 0 {
             shown.push('-');

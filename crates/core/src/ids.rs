@@ -59,6 +59,7 @@ ids! {
     ChallengeId,
     OneTimeCodeId,
     LinkId,
+    RecoveryId,
     SessionId,
     TrustedDeviceId,
     EventId,

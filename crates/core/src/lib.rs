@@ -19,6 +19,7 @@ pub mod one_time_code;
 pub mod organisation;
 pub mod password;
 pub mod policy;
+pub mod recovery;
 pub mod secret;
 pub mod session;
 pub mod time;
