@@ -30,7 +30,7 @@ pub const WINDOW: Duration = Duration::from_secs(7 * DAY.as_secs());
 /// have a chance to stop it.
 pub const SHORTENED: Duration = HOUR;
 /// Longest reason kept, in characters.
-pub const REASON_MAX: usize = 500;
+pub const REASON_MAX: usize = 250;
 
 /// Length of the code that belongs to one recovery, in Crockford's alphabet: 140 bits (SEC-022 asks for 128).
 const CLAIM_LENGTH: usize = 28;
@@ -323,7 +323,7 @@ mod tests {
         let (admin, boss, plain) = (member(Role::Admin), id("boss"), member(Role::Member));
         let say = |reason: &str| recovery().shorten((&boss, &admin), (&plain, 3), reason, NOON);
         assert_eq!(say("  \n"), Err(Denied::ReasonRequired));
-        assert_eq!(say(&"x".repeat(501)), Err(Denied::FieldTooLong { field: "reason", max: 500 }));
+        assert_eq!(say(&"x".repeat(251)), Err(Denied::FieldTooLong { field: "reason", max: 250 }));
         let shortened = recovery().with(say(" seen in person ").unwrap());
         assert_eq!(shortened.ready_at, NOON + SHORTENED);
         assert_eq!(shortened.expires_at, NOON + SHORTENED + WINDOW);

@@ -1,5 +1,7 @@
 //! Organisations: joining one, what it asks of its members, and taking a member's factors away.
 
+use std::time::Duration;
+
 use countersign_core::{
     denied::Denied,
     event::Kind,
@@ -8,6 +10,7 @@ use countersign_core::{
     method::Methods,
     organisation::{self, Membership, NAME_MAX, Organisation, Role, Rules},
     policy::{self, Standing},
+    recovery,
     session::{Reach, Visitor},
     user::User,
 };
@@ -127,6 +130,8 @@ pub async fn anybody_here(ctx: &Ctx) -> Outcome<bool> {
 pub struct RuleChange {
     pub second_factor_required: Option<bool>,
     pub methods: Option<Methods>,
+    /// Brought into the bounds that are sensible. Recoveries that run keep the wait they were begun with.
+    pub recovery_wait: Option<Duration>,
 }
 
 /// Changes the rules of the person's own (oldest) organisation. From that moment, members who must enrol may
@@ -154,6 +159,7 @@ pub async fn change_rules(
         let rules = Rules {
             second_factor_required: change.second_factor_required.unwrap_or(before.second_factor_required),
             methods: change.methods.unwrap_or(before.methods),
+            recovery_wait: change.recovery_wait.map_or(before.recovery_wait, recovery::sensible),
         };
         tx.set_rules(&organisation.id, rules)?;
         if rules.second_factor_required {
@@ -163,6 +169,7 @@ pub async fn change_rules(
             "organisation": organisation.id,
             "second_factor_required": rules.second_factor_required,
             "methods": rules.methods.to_text(),
+            "recovery_wait_seconds": rules.recovery_wait.as_secs(),
         });
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::OrganisationRulesChanged, whose, detail)?;
@@ -172,7 +179,7 @@ pub async fn change_rules(
 }
 
 /// Somebody who acts on others, freshly proven (SEC-101), and what they belong to.
-fn administrator(
+pub(crate) fn administrator(
     act: &Act,
     tx: &mut Tx<'_>,
     seen: &SignedIn,
@@ -215,17 +222,10 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
-        tx.lock_user(&asked.user)?;
-        let Some(target) = tx.user(&asked.user)? else {
-            return Ok(Err(Denied::UserNotFound));
+        let (target, theirs) = match colleague(tx, &own, &asked.user)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
         };
-        let theirs = tx.memberships(&target.id)?;
-        let strangers =
-            !theirs.iter().any(|one| own.iter().any(|o| o.organisation.id == one.organisation.id));
-        if strangers {
-            // Whether somebody else's people exist is nobody's business.
-            return Ok(Err(Denied::UserNotFound));
-        }
         if let Err(denied) = organisation::may_reset((&who.user.id, &own), (&target.id, &theirs)) {
             return Ok(Err(denied));
         }
@@ -241,7 +241,24 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
     .await
 }
 
-fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault> {
+/// Somebody who shares an organisation with the asker, with everything that follows about them serialised.
+/// Whether somebody else's people exist is nobody's business.
+pub(crate) fn colleague(
+    tx: &mut Tx<'_>,
+    own: &[Membership],
+    id: &UserId,
+) -> Result<Result<(User, Vec<Membership>), Denied>, Fault> {
+    tx.lock_user(id)?;
+    let Some(target) = tx.user(id)? else {
+        return Ok(Err(Denied::UserNotFound));
+    };
+    let theirs = tx.memberships(&target.id)?;
+    let shared =
+        theirs.iter().any(|one| own.iter().any(|other| other.organisation.id == one.organisation.id));
+    Ok(if shared { Ok((target, theirs)) } else { Err(Denied::UserNotFound) })
+}
+
+pub(crate) fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault> {
     let id = &target.id;
     tx.delete_authenticators(id)?;
     tx.delete_backup_codes(id)?;
