@@ -5,38 +5,39 @@
 //! mailed: the mails go to every channel, and not every channel is the owner's alone. Who lost the claim begins
 //! anew, and waits anew: otherwise a thief of the mailbox could take over a recovery that has waited already.
 
+mod completion;
 mod shortening;
+mod stopping;
 
 use countersign_core::{
-    assurance::Proofs,
-    backup_code,
     denied::Denied,
     event::Kind,
     ids::RecoveryId,
-    lockout::{FREE, Lane},
-    message::{Message, Notice, RecoveryLinks, RecoveryNews},
-    method::Method,
-    recovery::{self, Recovery, Shown, State, WINDOW},
+    message::{Message, RecoveryLinks, RecoveryNews},
+    recovery::{self, Recovery, State, WINDOW},
     secret::Secret,
-    session::{Reach, Scope, Visitor},
-    time::Timestamp,
-    trusted_device::{Presented, Trust},
+    session::Visitor,
+    time::{DAY, Timestamp},
     user::{self, User},
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 use url::Url;
 
-pub use self::shortening::{Shorten, approve, of_member, shorten};
+pub(crate) use self::stopping::second_factor_shown;
+pub use self::{
+    completion::{Completed, Completion, complete},
+    shortening::{Shorten, approve, of_member, shorten},
+    stopping::{Vetoed, Vetoer, give_up, veto},
+};
 use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose, challenge,
+        Act, Outcome, Whose,
         emails::{self, LinkShape, Mailer},
-        organisations, passwords,
-        sessions::{self, Handover, Minted, NewSession, SignedIn},
-        sign_in, trusted_devices,
+        sessions::SignedIn,
+        sign_in,
     },
     store::{Purpose, Ticket, Tx},
 };
@@ -243,94 +244,25 @@ fn find_locked(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<Option<(Recovery, Use
     find(tx, ticket)
 }
 
-/// Who may stop a recovery.
-#[derive(Clone, Copy)]
-pub enum Vetoer<'a> {
-    Session(&'a SignedIn),
-    /// A browser that is trusted but not signed in, by the value it keeps. The value stays as it is.
-    TrustedDevice(&'a str),
-    /// Whoever holds a mail about it.
-    Notice(&'a str),
-}
-
-/// The recovery is over.
-#[derive(Clone, Copy, Debug)]
-pub struct Vetoed {
-    /// Somebody else may read the mail: advise a new password for the mailbox, and for the account if this says
-    /// that it has one.
-    pub has_password: bool,
-}
-
-/// Stops a recovery for good. Links that would begin another die with it.
-pub async fn veto(ctx: &Ctx, visitor: &Visitor, by: Vetoer<'_>) -> Outcome<Vetoed> {
-    let act = Act::begin(ctx, visitor);
-    let by = match by {
-        Vetoer::Session(who) => Stopper::Session(Box::new(who.clone())),
-        Vetoer::TrustedDevice(value) => Stopper::Device(Secret::from(value)),
-        Vetoer::Notice(token) => Stopper::Notice(Ticket::Notice(notice_digest(&act, token))),
-    };
-    ctx.write(move |tx| {
-        let (one, user, how) = match by.target(&act, tx)? {
-            Ok(found) => found,
-            Err(denied) => return Ok(Err(denied)),
+/// Tells the owner on every channel there is: so far, their mailbox. While it is open, with the means to stop it.
+fn tell(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    (user, one): (&User, &Recovery),
+    (what, public_url): (RecoveryNews, Option<&Url>),
+) -> Result<(), Fault> {
+    let links = public_url.map(|public_url| {
+        let token = notice_token(act, &one.id);
+        let link = |page: &str| {
+            LinkShape { before: page.to_owned(), ..LinkShape::default() }.around(public_url, &token)
         };
-        if let Err(denied) = one.may_stop(user.security_version, act.now) {
-            return Ok(Err(denied));
-        }
-        stop(&act, tx, (&user, &one), how)?;
-        Ok(Ok(Vetoed { has_password: user.password.is_some() }))
-    })
-    .await
-}
-
-/// A `Vetoer` that can be taken into a transaction.
-enum Stopper {
-    Session(Box<SignedIn>),
-    Device(Secret<String>),
-    Notice(Ticket),
-}
-
-type Target = (Recovery, User, &'static str);
-
-impl Stopper {
-    fn target(&self, act: &Act, tx: &mut Tx<'_>) -> Result<Result<Target, Denied>, Fault> {
-        let (user, how) = match self {
-            Self::Session(seen) => match sessions::still(act, tx, seen, Reach::Everything)? {
-                Ok(who) => (who.user, "session"),
-                Err(denied) => return Ok(Err(denied)),
-            },
-            Self::Device(value) => match trusted(act, tx, value.expose())? {
-                Some(user) => (user, "trusted_device"),
-                None => return Ok(Err(Denied::NotSignedIn)),
-            },
-            Self::Notice(ticket) => {
-                let found = find_locked(tx, ticket)?;
-                return Ok(found.map(|(one, user)| (one, user, "mail")).ok_or(Denied::RecoveryGone));
-            }
-        };
-        Ok(tx.open_recovery(&user.id)?.map(|one| (one, user, how)).ok_or(Denied::RecoveryGone))
-    }
-}
-
-/// Whose trusted device presents this value.
-fn trusted(act: &Act, tx: &mut Tx<'_>, value: &str) -> Result<Option<User>, Fault> {
-    let digest = trusted_devices::digest(act, value);
-    let Some((seen, _)) = tx.trusted_device(&digest)? else { return Ok(None) };
-    tx.lock_user(&seen.user_id)?;
-    let Some((device, Presented::Current)) = tx.trusted_device(&digest)? else { return Ok(None) };
-    match device.judge(Presented::Current, &seen.user_id, act.now) {
-        Trust::Granted => tx.user(&seen.user_id),
-        Trust::Withheld | Trust::Stolen => Ok(None),
-    }
-}
-
-fn stop(act: &Act, tx: &mut Tx<'_>, whose: (&User, &Recovery), how: &'static str) -> Result<(), Fault> {
-    let (user, one) = whose;
-    if end(act, tx, one, (State::Vetoed, how))? {
-        tx.void_links(&user.id, &[Purpose::Recover], act.now)?;
-        tell(act, tx, whose, (RecoveryNews::Vetoed, None))?;
-    }
-    Ok(())
+        RecoveryLinks { stop: link(STOP_PAGE), status: link(STATUS_PAGE) }
+    });
+    // A mail server that is out of reach must not swallow the warning: it is sent as long as it helps.
+    let expires_at = one.ready_at.max(act.now + DAY);
+    let (ready_at, from) = (one.ready_at, one.from.clone());
+    let message = Message::Recovery { what, links, ready_at, from, at: act.now };
+    act.write_letter(tx, user, user.email.clone(), message, expires_at)
 }
 
 /// Ends an open recovery, once, and says why in the journal.
@@ -351,172 +283,6 @@ fn end(
         act.record(tx, kind, Whose::user(&one.user_id), detail)?;
     }
     Ok(ended)
-}
-
-/// Somebody proved the second factor that is said to be lost: then it is not, and whoever waits is somebody else
-/// or needs to wait no longer. This holds even where a thief of the mailbox deletes every warning.
-pub(crate) fn second_factor_shown(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
-    match tx.open_recovery(&user.id)? {
-        Some(one) if one.may_stop(user.security_version, act.now).is_ok() => {
-            stop(act, tx, (user, &one), "second_factor")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whoever began it needs it no longer.
-pub async fn give_up(ctx: &Ctx, visitor: &Visitor, claim: &str) -> Outcome<()> {
-    let act = Act::begin(ctx, visitor);
-    let ticket = Held::Claim(claim).ticket(&act).ok_or(Denied::RecoveryGone)?;
-    ctx.write(move |tx| {
-        let Some((one, user)) = find_locked(tx, &ticket)? else {
-            return Ok(Err(Denied::RecoveryGone));
-        };
-        if let Err(denied) = one.may_stop(user.security_version, act.now) {
-            return Ok(Err(denied));
-        }
-        end(&act, tx, &one, (State::Cancelled, "given_up"))?;
-        Ok(Ok(()))
-    })
-    .await
-}
-
-/// What completing a recovery comes with.
-#[derive(Default)]
-pub struct Completion {
-    /// Ends the wait if it is right.
-    pub backup_code: Option<Secret<String>>,
-    /// In place of the old one, if the account has one: whoever knows the old one must not be faster at enrolling
-    /// than the owner.
-    pub new_password: Option<Secret<String>>,
-    pub handover: Handover,
-}
-
-/// The account is the claimant's again: a session that may only enrol.
-#[derive(Debug)]
-pub struct Completed {
-    pub user: User,
-    pub session: Minted,
-}
-
-/// Completes a recovery, once. Everything that opened the account before is gone in the same transaction.
-pub async fn complete(ctx: &Ctx, visitor: &Visitor, claim: &str, asked: Completion) -> Outcome<Completed> {
-    if let Some(password) = &asked.new_password {
-        passwords::fits(password)?;
-    }
-    let act = Act::begin(ctx, visitor);
-    let ticket = Held::Claim(claim).ticket(&act).ok_or(Denied::RecoveryGone)?;
-    let (looked_at, now) = (ticket.clone(), act.now);
-    let found = ctx.store.read(move |tx| find(tx, &looked_at)).await?;
-    let (one, user) = found.ok_or(Denied::RecoveryGone)?;
-    // Before a hash is spent on it.
-    let shown = if asked.backup_code.is_some() { Shown::MailboxAndBackupCode } else { Shown::Mailbox };
-    one.may_complete(user.security_version, shown, now)?;
-    if user.password.is_some() && asked.new_password.is_none() {
-        return Err(Denied::PasswordRequired.into());
-    }
-    let hash = match asked.new_password {
-        Some(password) => Some(passwords::hash(ctx, password).await?),
-        None => None,
-    };
-    let act = Act::begin(ctx, visitor);
-    let (code, handover) = (asked.backup_code, asked.handover);
-    ctx.write(move |tx| {
-        let Some((one, user)) = find_locked(tx, &ticket)? else {
-            return Ok(Err(Denied::RecoveryGone));
-        };
-        if let Err(denied) = one.may_complete(user.security_version, shown, act.now) {
-            return Ok(Err(denied));
-        }
-        if let Some(code) = &code
-            && let Err(denied) = show_backup_code(&act, tx, &user, code)?
-        {
-            return Ok(Err(denied));
-        }
-        if !tx.complete_recovery(&one.id, shown == Shown::MailboxAndBackupCode, act.now)? {
-            return Err(Fault::internal("a locked recovery was completed twice"));
-        }
-        hand_over(&act, tx, (&user, &one), (shown, hash.as_deref(), handover)).map(Ok)
-    })
-    .await
-}
-
-/// Spends a backup code. Wrong ones are counted in a lane of their own: whoever holds the mailbox must not close
-/// the door to the owner.
-fn show_backup_code(
-    act: &Act,
-    tx: &mut Tx<'_>,
-    user: &User,
-    typed: &Secret<String>,
-) -> Result<Result<(), Denied>, Fault> {
-    let budget = tx.budget(&user.id, Lane::Recovery)?;
-    if let Some(wait) = budget.wait(act.now) {
-        return Ok(Err(Denied::Locked { wait }));
-    }
-    let refused = Ok(Err(Denied::WrongCode(Method::BackupCode)));
-    let Some(code) = backup_code::normalise(typed.expose()) else { return refused };
-    let digest = challenge::backup_digest(act, &user.id, code.expose());
-    if tx.spend_backup_code(&user.id, &digest, act.now)? {
-        return Ok(Ok(()));
-    }
-    let budget = budget.after_failure(act.now);
-    tx.set_budget(&user.id, Lane::Recovery, budget)?;
-    act.record(tx, Kind::RecoveryRefused, Whose::user(&user.id), json!({ "failures": budget.failures }))?;
-    if budget.failures == FREE {
-        act.notify(tx, user, Notice::GuessesBlocked)?;
-    }
-    refused
-}
-
-/// Nothing that opened the account before opens it any more, and the new session may only enrol (SEC-105).
-fn hand_over(
-    act: &Act,
-    tx: &mut Tx<'_>,
-    whose: (&User, &Recovery),
-    (shown, hash, handover): (Shown, Option<&str>, Handover),
-) -> Result<Completed, Fault> {
-    let (before, one) = whose;
-    let id = &before.id;
-    organisations::clear_factors(act, tx, before)?;
-    tx.void_links(id, &Purpose::ALL, act.now)?;
-    if let Some(hash) = hash {
-        tx.set_password(id, hash, true, act.now)?;
-    }
-    tx.set_second_factor_required(id, true)?;
-    let user = tx.user(id)?.ok_or_else(|| Fault::internal("a locked user vanished"))?;
-    // The mailbox, and it counts as that wherever else a mailed code would (SEC-029).
-    let proofs = Proofs::of(Method::EmailCode, act.now);
-    let proofs = match shown {
-        Shown::Mailbox => proofs,
-        Shown::MailboxAndBackupCode => proofs.with(Method::BackupCode, act.now),
-    };
-    let session = sessions::mint(act, tx, NewSession { user: &user, proofs, remember: false, handover })?;
-    if session.session.scope != Scope::Enrolment {
-        return Err(Fault::internal("a recovered account must enrol"));
-    }
-    let at_once = shown == Shown::MailboxAndBackupCode;
-    let detail = json!({ "recovery": one.id, "backup_code": at_once });
-    act.record(tx, Kind::RecoveryCompleted, Whose::session(id, &session.session.id), detail)?;
-    tell(act, tx, (&user, one), (RecoveryNews::Completed, None))?;
-    Ok(Completed { user, session })
-}
-
-/// Tells the owner on every channel there is: so far, their mailbox. While it is open, with the means to stop it.
-fn tell(
-    act: &Act,
-    tx: &mut Tx<'_>,
-    (user, one): (&User, &Recovery),
-    (what, public_url): (RecoveryNews, Option<&Url>),
-) -> Result<(), Fault> {
-    let links = public_url.map(|public_url| {
-        let token = notice_token(act, &one.id);
-        let link = |page: &str| {
-            LinkShape { before: page.to_owned(), ..LinkShape::default() }.around(public_url, &token)
-        };
-        RecoveryLinks { stop: link(STOP_PAGE), status: link(STATUS_PAGE) }
-    });
-    let (ready_at, from) = (one.ready_at, one.from.clone());
-    act.write_to(tx, user, Message::Recovery { what, links, ready_at, from, at: act.now })
 }
 
 /// The timer rang: whoever waits long enough is told, and what nobody came for is over. Says how many changed.

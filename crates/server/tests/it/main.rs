@@ -8,6 +8,7 @@ mod mounting;
 mod postgres;
 mod promises;
 mod races;
+mod recovery;
 mod refusals;
 mod security;
 mod smtp_sink;
