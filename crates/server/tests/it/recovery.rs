@@ -120,7 +120,7 @@ impl Person {
 }
 
 async fn who(world: &World, token: &str) -> SignedIn {
-    let current = sessions::current(&world.ctx, token, sessions::Renewal::No, Reach::Enrolment).await;
+    let current = sessions::current(&world.ctx, token, sessions::Renewal::IfDue, Reach::Enrolment).await;
     current.unwrap().expect("a live session").who
 }
 
