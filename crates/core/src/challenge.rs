@@ -12,7 +12,7 @@ use crate::{
     one_time_code,
     policy::{self, Policy, Standing},
     secret::Secret,
-    session::Session,
+    session::{Scope, Session},
     time::{MINUTE, Timestamp},
     totp::{self, Answer},
     user::User,
@@ -294,7 +294,14 @@ impl Case {
 
     /// Authenticators a TOTP code may match: confirmed ones, and inside a session the one being enrolled.
     fn totp_candidates(&self, now: Timestamp) -> impl Iterator<Item = &Authenticator> {
-        let enrolling = matches!(self.asker, Asker::Inside(_)) && self.wants != Wants::Proof;
+        let enrolling = match &self.asker {
+            Asker::Door(_) => false,
+            // A key adds the first factor and no other, whenever it began.
+            Asker::Inside(session) if session.scope == Scope::Key => {
+                !authenticator::second_factor_is_on(&self.authenticators)
+            }
+            Asker::Inside(_) => true,
+        } && self.wants != Wants::Proof;
         let proving = self.wants != Wants::Enrolment;
         let candidate = move |one: &&Authenticator| {
             one.method() == Method::Totp

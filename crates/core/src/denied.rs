@@ -66,7 +66,7 @@ pub enum Denied {
     EnrolmentDue,
     /// The organisation does not count this method as a second factor.
     MethodNotAllowed(Method),
-    /// The last second factor cannot go while one is required.
+    /// The last second factor cannot go while one is required; nor the last method that counts as one.
     SecondFactorRequired,
     /// No enrolment was begun, or it ran out.
     NoEnrolment,

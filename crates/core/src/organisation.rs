@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     denied::Denied,
     ids::{OrganisationId, UserId},
-    method::Methods,
+    method::{Method, Methods},
     recovery,
     time::Timestamp,
 };
@@ -81,6 +81,17 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// Rules that leave no method to enrol would lock everybody out, and first of all whoever could undo them.
+    pub fn can_be_followed(self) -> Result<(), Denied> {
+        let leaves = |method: &Method| match method {
+            Method::Password | Method::BackupCode => false,
+            other => self.methods.contains(*other),
+        };
+        if Method::ALL.iter().any(leaves) { Ok(()) } else { Err(Denied::SecondFactorRequired) }
+    }
+}
+
 /// One person's place in one organisation.
 #[derive(Clone, Debug)]
 pub struct Membership {
@@ -152,6 +163,19 @@ mod tests {
         assert!(!may(&[member("a", Role::Owner)], &[member("b", Role::Member)]));
         assert!(!may(&[member("a", Role::Owner)], &[]));
         assert!(!may(&[], &[]));
+    }
+
+    #[test]
+    fn rules_leave_a_method_to_enrol() {
+        for (methods, possible) in [
+            (Methods::default(), true),
+            (Methods::of(&[Method::EmailCode]), true),
+            (Methods::of(&[Method::Password, Method::BackupCode]), false),
+            (Methods::of(&[]), false),
+        ] {
+            let rules = Rules { second_factor_required: true, methods, ..Rules::default() };
+            assert_eq!(rules.can_be_followed().is_ok(), possible, "{methods:?}");
+        }
     }
 
     #[test]

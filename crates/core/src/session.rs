@@ -21,6 +21,8 @@ pub const BRIEF: Duration = DAY;
 pub const RENEW_AFTER: Duration = DAY;
 /// However often it is renewed, it ends this long after signing in (SEC-076).
 pub const AT_MOST: Duration = Duration::from_secs(30 * DAY.as_secs());
+/// Spent refresh tokens that are remembered of one session: more than a month of access tokens leaves behind.
+pub const SPENT_TOKENS_MAX: usize = 3_000;
 /// Reading the list of sessions asks for one that began within this span.
 pub const YOUNG: Duration = Duration::from_secs(24 * HOUR.as_secs());
 

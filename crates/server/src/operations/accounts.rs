@@ -43,6 +43,7 @@ pub struct ProfileChange {
 }
 
 pub async fn update(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, change: ProfileChange) -> Outcome<()> {
+    who.session.scope.reaches(Reach::Everything)?;
     if change.name.is_none() && change.family_name.is_none() && change.image.is_none() {
         return Err(Denied::NothingToUpdate.into());
     }
@@ -86,6 +87,7 @@ pub async fn change_password(
     who: &SignedIn,
     change: PasswordChange,
 ) -> Outcome<PasswordChanged> {
+    who.session.scope.reaches(Reach::Everything)?;
     passwords::not_too_long(&change.current)?;
     passwords::fits(&change.new)?;
     if who.user.password.is_none() {
@@ -213,6 +215,7 @@ pub async fn delete(
     who: &SignedIn,
     farewell: Farewell,
 ) -> Outcome<FarewellTaken> {
+    who.session.scope.reaches(Reach::Everything)?;
     let password_now = farewell.password.is_some();
     if farewell.all_required && !password_now && who.user.password.is_some() {
         return Err(Denied::PasswordRequired.into());
@@ -277,8 +280,12 @@ fn may_leave(who: &SignedIn, password_now: bool, act: &Act) -> Result<(), Denied
 /// Opens the mailed link that ends the account. Only the person's own session may.
 pub async fn confirm_delete(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, token: &str) -> Outcome<()> {
     let act = Act::begin(ctx, visitor);
-    let (user, token) = (who.user.clone(), Secret::from(token));
+    let (seen, token) = (who.clone(), Secret::from(token));
     ctx.write(move |tx| {
+        let user = match sessions::still(&act, tx, &seen, Reach::Everything)? {
+            Ok(who) => who.user,
+            Err(denied) => return Ok(Err(denied)),
+        };
         let found = emails::find(&act, tx, token.expose(), &[Purpose::DeleteAccount])?;
         if !found.is_ok_and(|link| link.user_id == user.id) {
             return Ok(Err(Denied::LinkInvalid));

@@ -91,6 +91,7 @@ pub async fn create(
 
 /// The person's live keys with this prefix, newest first.
 pub async fn list(ctx: &Ctx, who: &SignedIn, prefix: &'static str) -> Outcome<Vec<ApiKey>> {
+    who.session.scope.reaches(Reach::Everything)?;
     let (user, now) = (who.user.id.clone(), ctx.clock.now());
     let all = ctx.store.read(move |tx| tx.api_keys_of(&user, prefix)).await?;
     Ok(all.into_iter().filter(|key| now < key.expires_at).collect())
@@ -113,16 +114,7 @@ pub async fn change(
 ) -> Outcome<ApiKey> {
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
-    let changed = ApiKey {
-        name: change.name.unwrap_or(key.name),
-        scopes: change.scopes.unwrap_or(key.scopes),
-        active: change.active.unwrap_or(key.active),
-        expires_at: change
-            .expires_at
-            .map_or(key.expires_at, |at| at.min(key.created_at + api_key::LIFETIME_MAX)),
-        ..key
-    };
-    if changed.name.chars().count() > api_key::NAME_MAX {
+    if change.name.as_ref().is_some_and(|name| name.chars().count() > api_key::NAME_MAX) {
         return Err(Denied::FieldTooLong { field: "name", max: api_key::NAME_MAX }.into());
     }
     ctx.write(move |tx| {
@@ -130,12 +122,23 @@ pub async fn change(
             Ok(who) => who,
             Err(denied) => return Ok(Err(denied)),
         };
-        if changed.user_id != who.user.id || !tx.change_api_key(&changed)? {
+        // Read anew: what is not to change stays as it is now, switched off by somebody else or not.
+        let now = tx.api_keys_of(&who.user.id, &key.prefix)?.into_iter().find(|one| one.id == key.id);
+        let Some(now) = now else {
             return Ok(Err(Denied::KeyNotFound));
-        }
+        };
+        let latest = now.created_at + api_key::LIFETIME_MAX;
+        let changed = ApiKey {
+            name: change.name.clone().unwrap_or(now.name),
+            scopes: change.scopes.clone().unwrap_or(now.scopes),
+            active: change.active.unwrap_or(now.active),
+            expires_at: change.expires_at.map_or(now.expires_at, |at| at.min(latest)),
+            ..now
+        };
+        tx.change_api_key(&changed)?;
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::ApiKeyChanged, whose, json!({ "key": changed.id }))?;
-        Ok(Ok(changed.clone()))
+        Ok(Ok(changed))
     })
     .await
 }

@@ -151,6 +151,7 @@ pub async fn reveal_totp(
     who: &SignedIn,
     password: Secret<String>,
 ) -> Outcome<Secret<String>> {
+    who.session.scope.reaches(Reach::Everything)?;
     let (user, vault, now) = (who.user.id.clone(), ctx.vault.clone(), ctx.clock.now());
     let all = ctx.store.read(move |tx| tx.authenticators(&vault, &user)).await?;
     if totp_of(&all, now).is_none() {
@@ -193,6 +194,7 @@ pub async fn renew_backup_codes(
     who: &SignedIn,
     (authority, shape): (Authority, Shape),
 ) -> Outcome<Vec<Secret<String>>> {
+    who.session.scope.reaches(authority.reach())?;
     let user = who.user.id.clone();
     let methods = ctx.store.read(move |tx| tx.methods_enrolled(&user)).await?;
     if !methods.contains(&Method::Totp) {
@@ -228,6 +230,7 @@ pub struct Removal {
 /// Removes authenticators, and with the last one the backup codes. The asking session gets a new token where
 /// the surface can hand it over, the others end.
 pub async fn remove(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Removal) -> Outcome<Option<Minted>> {
+    who.session.scope.reaches(asked.authority.reach())?;
     if asked.authority.code.is_some() && !who.second_factor_is_on {
         return Err(Denied::NoSecondFactor.into());
     }
@@ -284,6 +287,7 @@ pub async fn remove(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Removal
 
 /// Which second factor the person likes to be asked for first.
 pub async fn prefer(ctx: &Ctx, who: &SignedIn, method: Method) -> Outcome<()> {
+    who.session.scope.reaches(Reach::Everything)?;
     let user = who.user.id.clone();
     ctx.write(move |tx| {
         if !tx.methods_enrolled(&user)?.contains(&method) {

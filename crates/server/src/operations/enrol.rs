@@ -10,7 +10,7 @@ use countersign_core::{
     message::Notice,
     method::Method,
     secret::Secret,
-    session::{Reach, Visitor},
+    session::{Reach, Scope, Visitor},
     totp::{self, Parameters, Totp},
 };
 use serde_json::json;
@@ -80,6 +80,8 @@ pub async fn begin_totp(
         let uri = totp::uri(&issuer, &user.email, seed.expose(), parameters);
         let secret = totp::base32(seed.expose());
         tx.discard_enrolments(&user.id, Method::Totp)?;
+        // Its backup codes go with it, whether or not the next enrolment brings any: whoever began it saw them.
+        tx.discard_waiting_backup_codes(&user.id)?;
         tx.insert_authenticator(
             &act.vault,
             &Authenticator {
@@ -115,6 +117,7 @@ pub async fn cancel_totp(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcom
             return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
         }
         tx.discard_enrolments(&who.user.id, Method::Totp)?;
+        tx.discard_waiting_backup_codes(&who.user.id)?;
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::EnrolmentCancelled, whose, json!({ "method": Method::Totp }))?;
         Ok(Ok(()))
@@ -160,6 +163,10 @@ pub async fn confirm_totp(
         let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
         if authenticator::is_enrolled(&authenticators, Method::Totp) {
             return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
+        }
+        if who.session.scope == Scope::Key && who.second_factor_is_on {
+            // What a key began while there was none does not come on top of what the owner enrolled since.
+            return Ok(Err(Denied::StaleSession));
         }
         let waiting = |one: &Authenticator| one.method() == Method::Totp && one.awaits_proof(act.now);
         if !authenticators.iter().any(waiting) {
@@ -293,6 +300,10 @@ pub async fn begin_email(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Be
     if asked.email.is_some_and(|email| !email.eq_ignore_ascii_case(&who.user.email)) {
         return Err(Denied::EmailMismatch.into());
     }
+    if who.session.scope == Scope::Key {
+        // The link acts for the session that asked for it, and a key is none.
+        return Err(Denied::KeyRefused.into());
+    }
     let act = Act::begin(ctx, visitor);
     let mailer = Mailer::new(ctx, asked.link);
     let seen = who.clone();
@@ -336,6 +347,9 @@ pub async fn finish_email(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<
         };
         if tx.methods_enrolled(&who.user.id)?.contains(&Method::EmailCode) {
             return Ok(Err(Denied::LinkInvalid));
+        }
+        if let Err(denied) = act.policy_for(tx, &who.user)?.may_enrol(Method::EmailCode) {
+            return Ok(Err(denied));
         }
         who.session.proofs = who.session.proofs.clone().with(Method::EmailCode, act.now);
         complete(&act, tx, &mut who, (&Enrols::EmailCode, Method::EmailCode, Handover::Nothing))?;

@@ -26,8 +26,9 @@ use crate::{
     store::Tx,
 };
 
-/// The organisation of whoever comes through a surface that knows only one.
-const HOME: &str = "home";
+/// The organisation of whoever comes through a surface that knows only one. No other system's id: joining by it
+/// is refused.
+const HOME: &str = ":home";
 
 /// Where somebody who signs up belongs.
 #[derive(Clone, Debug, Default)]
@@ -46,50 +47,31 @@ pub enum Belonging {
 
 /// A place somebody is about to take.
 pub(crate) struct Place {
-    organisation: Organisation,
+    external_id: Option<String>,
+    name: String,
     role: Role,
-    is_new: bool,
 }
 
-fn new_organisation(act: &Act, external_id: Option<&str>, name: &str) -> Organisation {
-    Organisation {
-        id: OrganisationId::new(act.now, act.dice()),
-        external_id: external_id.map(str::to_owned),
-        name: name.chars().take(NAME_MAX).collect(),
-        rules: Rules::default(),
-        created_at: act.now,
-    }
-}
-
-/// Finds or makes the organisation, before the account is made: whether anybody else is here decides who owns
-/// the server's own.
+/// Decides before the account is made: whether anybody else is here decides who owns the server's own
+/// organisation. Writes nothing, since the account may still be refused.
 pub(crate) fn place_for(
-    act: &Act,
     tx: &mut Tx<'_>,
     belonging: &Belonging,
 ) -> Result<Result<Option<Place>, Denied>, Fault> {
     let (external_id, name, role) = match belonging {
         Belonging::Nowhere => return Ok(Ok(None)),
-        Belonging::Founds { name } => {
-            let organisation = new_organisation(act, None, name);
-            tx.insert_organisation(&organisation)?;
-            return Ok(Ok(Some(Place { organisation, role: Role::Owner, is_new: true })));
-        }
-        Belonging::Joins { external_id } => (external_id.as_str(), external_id.as_str(), Role::Member),
+        Belonging::Founds { name } => (None, name.as_str(), Role::Owner),
+        Belonging::Joins { external_id } if external_id == HOME => return Ok(Err(Denied::NoOrganisation)),
+        Belonging::Joins { external_id } => (Some(external_id.clone()), external_id.as_str(), Role::Member),
         Belonging::Home | Belonging::FirstAtHome => {
             let first = is_first(tx)?;
             if matches!(belonging, Belonging::FirstAtHome) && !first {
                 return Ok(Err(Denied::AlreadySetUp));
             }
-            (HOME, HOME, if first { Role::Owner } else { Role::Member })
+            (Some(HOME.to_owned()), "home", if first { Role::Owner } else { Role::Member })
         }
     };
-    let new = new_organisation(act, Some(external_id), name);
-    // Of two that come first at once, one makes it and the other finds it.
-    let is_new = tx.insert_organisation(&new)?;
-    let found = if is_new { Some(new) } else { tx.organisation_by_external_id(external_id)? };
-    let organisation = found.ok_or_else(|| Fault::internal("an organisation is neither new nor known"))?;
-    Ok(Ok(Some(Place { organisation, role, is_new })))
+    Ok(Ok(Some(Place { external_id, name: name.to_owned(), role })))
 }
 
 /// Whether nobody has an account. Whoever hears yes is alone with it until their transaction ends.
@@ -102,16 +84,30 @@ fn is_first(tx: &mut Tx<'_>) -> Result<bool, Fault> {
 }
 
 pub(crate) fn join(act: &Act, tx: &mut Tx<'_>, user: &User, place: Option<Place>) -> Result<(), Fault> {
-    let Some(Place { organisation, role, is_new }) = place else { return Ok(()) };
-    tx.insert_membership(&organisation.id, &user.id, (role, act.now))?;
-    let detail = json!({ "organisation": organisation.id, "role": role.as_str() });
+    let Some(Place { external_id, name, role }) = place else { return Ok(()) };
+    let new = Organisation {
+        id: OrganisationId::new(act.now, act.dice()),
+        external_id,
+        name: name.chars().take(NAME_MAX).collect(),
+        rules: Rules::default(),
+        created_at: act.now,
+    };
+    // Of two that come first at once, one makes it and the other finds it.
+    let is_new = tx.insert_organisation(&new)?;
+    let found = match (is_new, &new.external_id) {
+        (false, Some(external_id)) => tx.organisation_by_external_id(external_id)?,
+        _ => Some(new),
+    };
+    let id = found.ok_or_else(|| Fault::internal("an organisation is neither new nor known"))?.id;
+    tx.hold_rules(&id)?;
+    tx.insert_membership(&id, &user.id, (role, act.now))?;
     let kind = if is_new { Kind::OrganisationCreated } else { Kind::OrganisationJoined };
-    act.record(tx, kind, Whose::user(&user.id), detail)
+    act.record(tx, kind, Whose::user(&user.id), json!({ "organisation": id, "role": role.as_str() }))
 }
 
 pub(crate) fn is_member(tx: &mut Tx<'_>, user: &UserId, external_id: &str) -> Result<bool, Fault> {
     let here = |one: &Membership| one.organisation.external_id.as_deref() == Some(external_id);
-    Ok(tx.memberships(user)?.iter().any(here))
+    Ok(external_id != HOME && tx.memberships(user)?.iter().any(here))
 }
 
 /// What the person belongs to, the oldest membership first.
@@ -130,8 +126,6 @@ pub async fn anybody_here(ctx: &Ctx) -> Outcome<bool> {
 pub struct RuleChange {
     pub second_factor_required: Option<bool>,
     pub methods: Option<Methods>,
-    /// Brought into the bounds that are sensible. Recoveries that run keep the wait they were begun with.
-    pub recovery_wait: Option<Duration>,
 }
 
 /// Changes the rules of the person's own (oldest) organisation. From that moment, members who must enrol may
@@ -159,21 +153,51 @@ pub async fn change_rules(
         let rules = Rules {
             second_factor_required: change.second_factor_required.unwrap_or(before.second_factor_required),
             methods: change.methods.unwrap_or(before.methods),
-            recovery_wait: change.recovery_wait.map_or(before.recovery_wait, recovery::sensible),
+            ..before
         };
-        tx.set_rules(&organisation.id, rules)?;
-        if rules.second_factor_required {
-            tx.demote_sessions_without_second_factor(&organisation.id, who.session.id.as_str())?;
+        if let Err(denied) = rules.can_be_followed() {
+            return Ok(Err(denied));
         }
+        tx.set_rules(&organisation.id, rules)?;
+        // Whoever is just signing in under the old rules is waited for, so that their session is seen.
+        tx.lock_members(&organisation.id)?;
+        tx.demote_sessions_that_must_enrol(&organisation.id, who.session.id.as_str())?;
         let detail = json!({
             "organisation": organisation.id,
             "second_factor_required": rules.second_factor_required,
             "methods": rules.methods.to_text(),
-            "recovery_wait_seconds": rules.recovery_wait.as_secs(),
         });
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::OrganisationRulesChanged, whose, detail)?;
         Ok(Ok(rules))
+    })
+    .await
+}
+
+/// How long recoveries of members wait that are begun from now on; those that run keep their own. Says what holds:
+/// the nearest that is sensible.
+pub async fn change_recovery_wait(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    wait: Duration,
+) -> Outcome<Duration> {
+    let act = Act::begin(ctx, visitor);
+    let (seen, wait) = (who.clone(), recovery::sensible(wait));
+    ctx.write(move |tx| {
+        let (who, memberships) = match administrator(&act, tx, &seen)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let Some(Membership { organisation, .. }) = memberships.first().filter(|one| one.role.administers())
+        else {
+            return Ok(Err(Denied::NotPermitted));
+        };
+        tx.set_recovery_wait(&organisation.id, wait)?;
+        let detail = json!({ "organisation": organisation.id, "recovery_wait_seconds": wait.as_secs() });
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::OrganisationRulesChanged, whose, detail)?;
+        Ok(Ok(wait))
     })
     .await
 }

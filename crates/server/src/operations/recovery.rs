@@ -16,7 +16,7 @@ use countersign_core::{
     message::{Message, RecoveryLinks, RecoveryNews},
     recovery::{self, Recovery, State, WINDOW},
     secret::Secret,
-    session::Visitor,
+    session::{Reach, Visitor},
     time::{DAY, Timestamp},
     user::{self, User},
 };
@@ -226,6 +226,7 @@ pub async fn status(ctx: &Ctx, held: Held<'_>) -> Outcome<Standing> {
 
 /// The open recovery of whoever is signed in: what their pages must show, with a button that stops it.
 pub async fn of_oneself(ctx: &Ctx, who: &SignedIn) -> Outcome<Option<Standing>> {
+    who.session.scope.reaches(Reach::Everything)?;
     let (user, now) = (who.user.clone(), ctx.clock.now());
     let found = ctx.store.read(move |tx| tx.open_recovery(&user.id)).await?;
     let standing = found.map(|one| Standing::of(&one, one.standing(who.user.security_version, now)));

@@ -119,6 +119,7 @@ pub async fn require(ctx: &Ctx, token: Option<&str>) -> Outcome<SignedIn> {
 
 /// All live sessions of the person, newest first.
 pub async fn list(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<Session>> {
+    who.session.scope.reaches(Reach::Everything)?;
     let (user, now) = (who.user.id.clone(), ctx.clock.now());
     Ok(ctx.store.read(move |tx| tx.sessions_of(&user, now)).await?)
 }
@@ -161,6 +162,7 @@ fn end(act: &Act, tx: &mut Tx<'_>, who: &SignedIn) -> Result<(), Fault> {
 /// Ends one of the person's sessions, named by its id or its token; an unknown name ends nothing.
 /// Says which session ended.
 pub async fn revoke(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, name: &str) -> Outcome<Option<SessionId>> {
+    who.session.scope.reaches(Reach::Everything)?;
     let act = Act::begin(ctx, visitor);
     let digest = digest(&ctx.vault, Handover::Token, name);
     let (user, id) = (who.user.id.clone(), SessionId::from(name.to_owned()));
@@ -177,6 +179,7 @@ pub async fn revoke(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, name: &str) ->
 
 /// Ends the person's sessions: all of them, or all but the asking one.
 pub async fn revoke_all(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, except_this: bool) -> Outcome<()> {
+    who.session.scope.reaches(Reach::Everything)?;
     let act = Act::begin(ctx, visitor);
     let (user, this) = (who.user.id.clone(), who.session.id.clone());
     ctx.write(move |tx| {
@@ -193,6 +196,7 @@ pub async fn revoke_all(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, except_thi
 
 /// Keeps one of the person's sessions going, as using it would. Says until when it lives.
 pub async fn keep_alive(ctx: &Ctx, who: &SignedIn, id: &SessionId) -> Outcome<Timestamp> {
+    who.session.scope.reaches(Reach::Everything)?;
     let now = ctx.clock.now();
     let (user, id) = (who.user.id.clone(), id.clone());
     ctx.write(move |tx| {
@@ -238,10 +242,13 @@ pub async fn refresh(ctx: &Ctx, visitor: &Visitor, wire: Wire, token: &str) -> O
         if let Some(expires_at) = found.session.renewal(act.now) {
             tx.renew_session(&found.session.id, expires_at, act.now)?;
         }
-        let scope = scope_for(&act, tx, &found.user)?;
-        tx.set_scope(&found.session.id, scope)?;
-        let who = tx.signed_in_by_id(&found.session.id)?;
-        Ok(who.map(|who| Refreshed { who, token: next.clone() }).ok_or(Denied::RefreshRefused))
+        // Read again after the lock: what is asked of the person may have changed meanwhile.
+        let Some(mut who) = tx.signed_in_by_id(&found.session.id)? else {
+            return Ok(Err(Denied::RefreshRefused));
+        };
+        who.session.scope = scope_for(&act, tx, &who.user)?;
+        tx.set_scope(&who.session.id, who.session.scope)?;
+        Ok(Ok(Refreshed { who, token: next.clone() }))
     })
     .await
 }

@@ -79,7 +79,8 @@ pub struct PasswordSignIn {
 pub enum Gate {
     #[default]
     SecondFactor,
-    /// As one original has it: its login never asks. Only where the operator chose so by name.
+    /// As one original has it: its login never asks. Only where the operator chose so by name, and of nobody
+    /// who is required to have a second factor.
     Open,
 }
 
@@ -126,7 +127,7 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
     let mailer = Mailer::new(ctx, new.link);
     let (remember, belonging, handover) = (new.remember, new.belonging, new.handover);
     ctx.write(move |tx| {
-        let place = match organisations::place_for(&act, tx, &belonging)? {
+        let place = match organisations::place_for(tx, &belonging)? {
             Ok(place) => place,
             Err(denied) => return Ok(Err(denied)),
         };
@@ -269,8 +270,10 @@ fn admit(act: &Act, tx: &mut Tx<'_>, admission: Admission<'_>) -> Result<SignedI
         Some(value) if second_factor_is_on => trusted_devices::present(act, tx, &user.id, value)?,
         _ => None,
     };
-    if second_factor_is_on && trusted_device.is_none() && gate == Gate::SecondFactor {
-        let policy = act.policy_for(tx, &user)?;
+    let policy = act.policy_for(tx, &user)?;
+    // What an organisation requires, no operator waives: it holds on every way in (SEC-107).
+    let gated = gate == Gate::SecondFactor || policy.required;
+    if second_factor_is_on && trusted_device.is_none() && gated {
         let methods = policy::offered(policy, &user, &authenticators);
         let token = ask(act, tx, &user, proofs, remember)?;
         return Ok(SignedInOrAsked::Asked(Asked { user, token, methods }));

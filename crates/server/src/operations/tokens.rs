@@ -83,6 +83,7 @@ impl Recent {
 
 /// Who is signed in, how surely and since when (SEC-087), signed with EdDSA.
 pub fn mint(ctx: &Ctx, who: &SignedIn) -> Outcome<String> {
+    who.session.scope.reaches(Reach::Everything)?;
     let now = ctx.clock.now();
     let origin = ctx.config.origin();
     let proofs = &who.session.proofs;

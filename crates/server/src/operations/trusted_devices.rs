@@ -6,7 +6,7 @@ use countersign_core::{
     ids::{TrustedDeviceId, UserId},
     message::Notice,
     secret::Secret,
-    session::Visitor,
+    session::{Reach, Visitor},
     trusted_device::{LIFETIME, Trust, TrustedDevice},
     user::User,
 };
@@ -84,12 +84,14 @@ pub(crate) fn present(
 
 /// The person's trusted devices, the last used first.
 pub async fn list(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<KnownDevice>> {
+    who.session.scope.reaches(Reach::Everything)?;
     let (user, now) = (who.user.id.clone(), ctx.clock.now());
     Ok(ctx.store.read(move |tx| tx.trusted_devices_of(&user, now)).await?)
 }
 
 /// Trusts one of the person's devices no longer. Says whether there was one of this name.
 pub async fn revoke(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, id: &TrustedDeviceId) -> Outcome<bool> {
+    who.session.scope.reaches(Reach::Everything)?;
     let act = Act::begin(ctx, visitor);
     let (user, id) = (who.user.id.clone(), id.clone());
     ctx.write(move |tx| {

@@ -118,10 +118,7 @@ impl Tx<'_> {
         if activated_at.is_some() {
             self.delete_backup_codes(user)?;
         } else {
-            self.execute(
-                "DELETE FROM backup_codes WHERE user_id = $1 AND activated_at IS NULL",
-                &[user.into()],
-            )?;
+            self.discard_waiting_backup_codes(user)?;
         }
         for digest in digests {
             self.execute(
@@ -129,6 +126,12 @@ impl Tx<'_> {
                 &[user.into(), digest.clone().into(), now.into(), activated_at.into()],
             )?;
         }
+        Ok(())
+    }
+
+    /// The set that waits for an enrolment which will not be confirmed.
+    pub fn discard_waiting_backup_codes(&mut self, user: &UserId) -> Result<(), Fault> {
+        self.execute("DELETE FROM backup_codes WHERE user_id = $1 AND activated_at IS NULL", &[user.into()])?;
         Ok(())
     }
 

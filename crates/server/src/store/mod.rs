@@ -25,7 +25,10 @@ mod value;
 
 use std::sync::Arc;
 
-use countersign_core::{ids::UserId, time::Timestamp};
+use countersign_core::{
+    ids::{OrganisationId, UserId},
+    time::Timestamp,
+};
 
 pub use challenges::NewCode;
 pub use links::{Link, Purpose};
@@ -181,6 +184,26 @@ impl<'a> Tx<'a> {
             // The one writer is already alone.
             Session::Sqlite(_) => Ok(()),
             Session::Postgres(session) => session.lock_user(user),
+        })
+    }
+
+    /// Keeps an organisation's rules as they are until this transaction ends. Others may hold them, too.
+    pub fn hold_rules(&mut self, organisation: &OrganisationId) -> Result<(), Fault> {
+        self.lock_rows("SELECT id FROM organisations WHERE id = $1 FOR SHARE", organisation.into())
+    }
+
+    /// As `lock_user`, for everybody in this organisation; in one order, so that two of them only wait.
+    pub fn lock_members(&mut self, organisation: &OrganisationId) -> Result<(), Fault> {
+        let sql =
+            "SELECT id FROM users WHERE id IN (SELECT user_id FROM memberships WHERE organisation_id = $1)
+                   ORDER BY id FOR UPDATE";
+        self.lock_rows(sql, organisation.into())
+    }
+
+    fn lock_rows(&mut self, sql: &'static str, whose: Value) -> Result<(), Fault> {
+        self.say(|session| match session {
+            Session::Sqlite(_) => Ok(()),
+            Session::Postgres(session) => session.execute(sql, &[whose]).map(|_| ()),
         })
     }
 

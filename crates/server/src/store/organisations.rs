@@ -44,15 +44,19 @@ impl Tx<'_> {
         )
     }
 
+    /// All of them but the wait of recoveries, which is set apart.
     pub fn set_rules(&mut self, id: &OrganisationId, rules: Rules) -> Result<(), Fault> {
         self.execute(
-            "UPDATE organisations SET second_factor_required = $2, methods = $3, recovery_wait = $4 WHERE id = $1",
-            &[
-                id.into(),
-                rules.second_factor_required.into(),
-                rules.methods.to_text().into(),
-                micros(rules.recovery_wait).into(),
-            ],
+            "UPDATE organisations SET second_factor_required = $2, methods = $3 WHERE id = $1",
+            &[id.into(), rules.second_factor_required.into(), rules.methods.to_text().into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn set_recovery_wait(&mut self, id: &OrganisationId, wait: Duration) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE organisations SET recovery_wait = $2 WHERE id = $1",
+            &[id.into(), micros(wait).into()],
         )?;
         Ok(())
     }
@@ -104,8 +108,9 @@ impl Tx<'_> {
         )
     }
 
-    /// Members without a confirmed second factor may only enrol from now on; `except` is the session that says so.
-    pub fn demote_sessions_without_second_factor(
+    /// Members who need a second factor and have none that counts may only enrol from now on; `except` is the
+    /// session that says so. The same question as the core's `Policy::scope`, asked of everybody at once.
+    pub fn demote_sessions_that_must_enrol(
         &mut self,
         organisation: &OrganisationId,
         except: &str,
@@ -114,8 +119,15 @@ impl Tx<'_> {
             "UPDATE sessions SET scope = 'enrolment'
              WHERE id <> $2
                AND user_id IN (SELECT user_id FROM memberships WHERE organisation_id = $1)
+               AND (EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.second_factor_required)
+                    OR EXISTS (SELECT 1 FROM memberships m JOIN organisations o ON o.id = m.organisation_id
+                               WHERE m.user_id = sessions.user_id AND o.second_factor_required))
                AND NOT EXISTS (SELECT 1 FROM authenticators a
-                               WHERE a.user_id = sessions.user_id AND a.confirmed_at IS NOT NULL)",
+                               WHERE a.user_id = sessions.user_id AND a.confirmed_at IS NOT NULL
+                                 AND NOT EXISTS
+                                     (SELECT 1 FROM memberships m JOIN organisations o ON o.id = m.organisation_id
+                                      WHERE m.user_id = sessions.user_id AND o.methods IS NOT NULL
+                                        AND ',' || o.methods || ',' NOT LIKE '%,' || a.method || ',%'))",
             &[organisation.into(), except.into()],
         )
     }

@@ -3,7 +3,7 @@
 use countersign_core::{
     assurance::Proofs,
     ids::{SessionId, TrustedDeviceId, UserId},
-    session::{Scope, Session, Visitor},
+    session::{self, Scope, Session, Visitor},
     time::Timestamp,
     trusted_device::{Presented, TrustedDevice},
     user::User,
@@ -127,7 +127,7 @@ impl Tx<'_> {
     }
 
     /// Spends a refresh token: of two that come with it at once, one gets the next. What was spent is
-    /// remembered as long as the session.
+    /// remembered as long as the session, up to a number that only somebody who floods us reaches.
     pub fn rotate_refresh_token(
         &mut self,
         id: &SessionId,
@@ -143,6 +143,12 @@ impl Tx<'_> {
             self.execute(
                 "INSERT INTO spent_refresh_tokens (digest, session_id, spent_at) VALUES ($1, $2, $3)",
                 &[presented.into(), id.into(), now.into()],
+            )?;
+            self.execute(
+                "DELETE FROM spent_refresh_tokens WHERE digest IN
+                     (SELECT digest FROM spent_refresh_tokens WHERE session_id = $1
+                      ORDER BY spent_at DESC LIMIT 1000 OFFSET $2)",
+                &[id.into(), (session::SPENT_TOKENS_MAX as i64).into()],
             )?;
         }
         Ok(rotated == 1)

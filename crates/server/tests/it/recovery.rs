@@ -669,10 +669,8 @@ async fn the_organisation_sets_the_wait_and_what_runs_keeps_its_own() {
     let running = begin(&office.world, ADA).await;
     let boss = office.who(BOSS).await;
     for (asked, holds) in [(HOUR, DAY), (5 * DAY, 5 * DAY), (365 * DAY, 30 * DAY)] {
-        let change =
-            organisations::RuleChange { recovery_wait: Some(asked), ..organisations::RuleChange::default() };
-        let rules = organisations::change_rules(&office.world.ctx, &visitor(), &boss, change).await.unwrap();
-        assert_eq!(rules.recovery_wait, holds);
+        let set = organisations::change_recovery_wait(&office.world.ctx, &visitor(), &boss, asked).await;
+        assert_eq!(set.unwrap(), holds);
         assert_eq!(status(&office.world, &running).await.ready_at, running.standing.ready_at);
     }
     office.world.advance(60);

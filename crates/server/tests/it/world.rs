@@ -1,6 +1,14 @@
 //! A world to test in: the running router with a stopped clock, seeded dice, an inbox, and either store.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -83,9 +91,17 @@ impl World {
         if !on_postgres() {
             return self.router.clone();
         }
-        let dice = Arc::new(Dice::seeded(8));
-        let app = App::open(self.config.clone(), self.clock.clone(), dice).await.unwrap();
-        app::router(&app.ctx).unwrap()
+        app::router(&self.second_ctx().await).unwrap()
+    }
+
+    /// What that node's operations are handed.
+    pub async fn second_ctx(&self) -> Arc<Ctx> {
+        if !on_postgres() {
+            return Arc::clone(&self.ctx);
+        }
+        static NODES: AtomicU64 = AtomicU64::new(8);
+        let dice = Arc::new(Dice::seeded(NODES.fetch_add(1, Ordering::Relaxed)));
+        App::open(self.config.clone(), self.clock.clone(), dice).await.unwrap().ctx
     }
 
     pub fn router(&self) -> Router {

@@ -7,7 +7,7 @@ use countersign_core::{
     message::RecoveryNews,
     organisation,
     recovery::{Recovery, Shortening},
-    session::Visitor,
+    session::{Reach, Visitor},
     user::User,
 };
 use serde_json::json;
@@ -109,6 +109,7 @@ fn save(
 
 /// The open recovery of somebody whom the asker may act on: what an administrator decides about.
 pub async fn of_member(ctx: &Ctx, who: &SignedIn, user: &UserId) -> Outcome<Option<Recovery>> {
+    who.session.scope.reaches(Reach::Everything)?;
     let (admin, user, now) = (who.user.id.clone(), user.clone(), ctx.clock.now());
     let looked = ctx.store.read(move |tx| {
         let (own, theirs) = (tx.memberships(&admin)?, tx.memberships(&user)?);
