@@ -149,6 +149,19 @@ pub fn normalise_claim(typed: &str) -> Option<Secret<String>> {
 }
 
 impl Recovery {
+    /// What whoever began it tells the administrator who is to vouch for them, so that the vouching is for them and
+    /// not for somebody who began another meanwhile. No secret, but only the holder of the claim is shown it.
+    pub fn reference(&self) -> String {
+        let id = self.id.as_str().to_ascii_uppercase();
+        let tail = id.get(id.len().saturating_sub(8)..).unwrap_or_default();
+        tail.split_at_checked(4).map_or_else(|| tail.to_owned(), |(head, rest)| format!("{head}-{rest}"))
+    }
+
+    fn goes_by(&self, typed: &str) -> bool {
+        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+        plain(typed).eq_ignore_ascii_case(&plain(&self.reference()))
+    }
+
     /// What it is at this moment, for an account of this version. A clock that is set back makes nothing ready
     /// or open that is not.
     pub fn standing(&self, account_version: i64, now: Timestamp) -> State {
@@ -179,17 +192,18 @@ impl Recovery {
         if self.standing(account_version, now).is_open() { Ok(()) } else { Err(Denied::RecoveryGone) }
     }
 
-    /// An administrator says that the wait may be shortened, and why. In force at once, unless the person is
+    /// An administrator says of the one who waits under this reference that they are the owner, and why. In force at once, unless the person is
     /// privileged. Once in force it cannot be said again.
     pub fn shorten(
         &self,
         admin: Person<'_>,
         target: (&[Membership], i64),
-        reason: &str,
+        (reference, reason): (&str, &str),
         now: Timestamp,
     ) -> Result<Shortening, Denied> {
         let (theirs, account_version) = target;
         organisation::may_reset(admin, (&self.user_id, theirs))?;
+        let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
         let reason = reason.trim();
         if reason.is_empty() {
             return Err(Denied::ReasonRequired);
@@ -198,6 +212,9 @@ impl Recovery {
             return Err(Denied::FieldTooLong { field: "reason", max: REASON_MAX });
         }
         self.may_be_shortened(account_version, now)?;
+        if !self.goes_by(reference) {
+            return Err(Denied::RecoveryGone);
+        }
         Ok(Shortening {
             asked_by: admin.0.clone(),
             asked_at: now,
@@ -275,7 +292,7 @@ mod tests {
 
     fn recovery() -> Recovery {
         Recovery {
-            id: RecoveryId::from("r".to_owned()),
+            id: RecoveryId::from("0192000000017000800000000000abcd".to_owned()),
             user_id: id("ada"),
             state: State::Pending,
             security_version: 3,
@@ -321,15 +338,18 @@ mod tests {
     #[test]
     fn one_administrator_and_a_reason_shorten_a_members_wait_to_an_hour() {
         let (admin, boss, plain) = (member(Role::Admin), id("boss"), member(Role::Member));
-        let say = |reason: &str| recovery().shorten((&boss, &admin), (&plain, 3), reason, NOON);
+        let say =
+            |reason: &str| recovery().shorten((&boss, &admin), (&plain, 3), ("0000 abcd", reason), NOON);
         assert_eq!(say("  \n"), Err(Denied::ReasonRequired));
         assert_eq!(say(&"x".repeat(251)), Err(Denied::FieldTooLong { field: "reason", max: 250 }));
         let shortened = recovery().with(say(" seen in person ").unwrap());
         assert_eq!(shortened.ready_at, NOON + SHORTENED);
         assert_eq!(shortened.expires_at, NOON + SHORTENED + WINDOW);
         assert_eq!(shortened.shortening.as_ref().unwrap().reason, "seen in person");
-        let again = shortened.shorten((&boss, &admin), (&plain, 3), "again", NOON);
+        let again = shortened.shorten((&boss, &admin), (&plain, 3), ("0000-ABCD", "again"), NOON);
         assert_eq!(again, Err(Denied::RecoveryGone));
+        let another = recovery().shorten((&boss, &admin), (&plain, 3), ("0000-ABCE", "seen"), NOON);
+        assert_eq!(another, Err(Denied::RecoveryGone), "vouched for somebody else's");
         let nearly = Recovery { ready_at: NOON + SECOND, ..recovery() };
         assert_eq!(nearly.with(say("late").unwrap()).ready_at, NOON + SECOND, "the wait never grows");
     }
@@ -338,7 +358,8 @@ mod tests {
     fn two_administrators_must_agree_about_a_privileged_person() {
         let (admin, plain) = (member(Role::Admin), member(Role::Member));
         let (ada, boss, chief) = (id("ada"), id("boss"), id("chief"));
-        let asked = recovery().shorten((&boss, &admin), (&admin, 3), "seen in person", NOON).unwrap();
+        let asked =
+            recovery().shorten((&boss, &admin), (&admin, 3), ("0000ABCD", "seen in person"), NOON).unwrap();
         let waiting = recovery().with(asked);
         assert_eq!(waiting.ready_at, NOON + WAIT);
         let approve =
@@ -351,7 +372,7 @@ mod tests {
         assert_eq!(approve((&chief, &admin), (&chief, &admin)), refused, "not the one who asked");
         let agreed = waiting.clone().with(approve((&boss, &admin), (&chief, &admin)).unwrap());
         assert_eq!(agreed.ready_at, NOON + SHORTENED);
-        let own = recovery().shorten((&ada, &admin), (&admin, 3), "me", NOON);
+        let own = recovery().shorten((&ada, &admin), (&admin, 3), ("0000ABCD", "me"), NOON);
         assert_eq!(own, refused);
     }
 

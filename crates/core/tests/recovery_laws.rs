@@ -160,7 +160,9 @@ impl Town {
 
     fn shorten(&mut self, who: usize, reason: &'static str) -> Result<(), TestCaseError> {
         let (theirs, id, own) = (self.belongs(OWNER), name(who), self.belongs(who));
-        let said = self.recovery.shorten((&id, &own), (&theirs, self.account_version), reason, self.now);
+        let (account, said) =
+            ((theirs.as_slice(), self.account_version), (self.recovery.reference(), reason));
+        let said = self.recovery.shorten((&id, &own), account, (&said.0, said.1), self.now);
         let Ok(said) = said else { return Ok(()) };
         prop_assert!(self.entitled(who) && !reason.trim().is_empty());
         self.vouched = BTreeSet::from([who]);

@@ -125,7 +125,7 @@ pub async fn begin(ctx: &Ctx, visitor: &Visitor, link: &str) -> Outcome<Begun> {
         }
         let (one, claim) = open(&act, tx, &user)?;
         tell(&act, tx, (&user, &one), (RecoveryNews::Begun, Some(&public_url)))?;
-        Ok(Ok(Begun { claim, standing: Standing::of(&one, State::Pending) }))
+        Ok(Ok(Begun { claim, standing: Standing::for_claimant(&one, State::Pending) }))
     })
     .await
 }
@@ -193,6 +193,9 @@ impl Held<'_> {
 #[derive(Clone, Debug)]
 pub struct Standing {
     pub state: State,
+    /// What the one who waits reads out to an administrator. Only for the holder of the claim: the owner, reading a
+    /// mail about a thief's recovery, must not vouch for it by mistake.
+    pub reference: Option<String>,
     /// Where it was begun.
     pub from: Visitor,
     pub started_at: Timestamp,
@@ -206,12 +209,17 @@ impl Standing {
     fn of(one: &Recovery, state: State) -> Self {
         Self {
             state,
+            reference: None,
             from: one.from.clone(),
             started_at: one.started_at,
             ready_at: one.ready_at,
             expires_at: one.expires_at,
             shortened: one.shortening.as_ref().is_some_and(|said| said.in_force_since.is_some()),
         }
+    }
+
+    fn for_claimant(one: &Recovery, state: State) -> Self {
+        Self { reference: Some(one.reference()), ..Self::of(one, state) }
     }
 }
 
@@ -221,7 +229,11 @@ pub async fn status(ctx: &Ctx, held: Held<'_>) -> Outcome<Standing> {
     let now = act.now;
     let found = ctx.store.read(move |tx| find(tx, &ticket)).await?;
     let (one, user) = found.ok_or(Denied::RecoveryGone)?;
-    Ok(Standing::of(&one, one.standing(user.security_version, now)))
+    let state = one.standing(user.security_version, now);
+    Ok(match held {
+        Held::Claim(_) => Standing::for_claimant(&one, state),
+        Held::Notice(_) => Standing::of(&one, state),
+    })
 }
 
 /// The open recovery of whoever is signed in: what their pages must show, with a button that stops it.

@@ -22,6 +22,8 @@ use crate::{
 
 pub struct Shorten {
     pub user: UserId,
+    /// What the person reads out from their own status page. Pages ask for it and do not show it.
+    pub reference: String,
     /// Goes into the journal, and before the second administrator where there must be one.
     pub reason: String,
 }
@@ -44,7 +46,7 @@ pub async fn shorten(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Shorte
             return Ok(Err(Denied::RecoveryGone));
         };
         let account = (theirs.as_slice(), target.security_version);
-        match one.shorten((&who.user.id, &own), account, &asked.reason, act.now) {
+        match one.shorten((&who.user.id, &own), account, (&asked.reference, &asked.reason), act.now) {
             Ok(said) => save(&act, tx, (&target, one), (said, &public_url)),
             Err(denied) => Ok(Err(denied)),
         }
