@@ -79,8 +79,10 @@ pub fn shape_of(typed: &str) -> Option<Shape> {
     (in_groups && !is_small_hex).then_some(Shape::Grouped)
 }
 
-fn render(code: &Secret<String>) -> Secret<String> {
-    let mut shown = String::with_capacity(LENGTH + LENGTH / GROUP);
+/// In groups, as it is shown.
+pub(crate) fn render(code: &Secret<String>) -> Secret<String> {
+    let length = code.expose().len();
+    let mut shown = String::with_capacity(length + length / GROUP);
     for (at, c) in code.expose().chars().enumerate() {
         if at > 0 && at % GROUP == 0 {
             shown.push('-');

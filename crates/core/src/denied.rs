@@ -93,6 +93,15 @@ pub enum Denied {
     SoleOwner {
         organisations: Vec<String>,
     },
+    /// Unknown, stopped, completed, expired, or overtaken by a change of the account: nothing about this
+    /// recovery is left to decide.
+    RecoveryGone,
+    /// The mailbox alone opens the account only after this long.
+    RecoveryWaiting {
+        wait: Duration,
+    },
+    /// An administrator acts on somebody's recovery and does not say why.
+    ReasonRequired,
 }
 
 impl Denied {
@@ -151,6 +160,9 @@ impl Denied {
             Self::PasswordLacks(Ingredient::Digit),
             Self::PasswordLacks(Ingredient::Special),
             Self::SoleOwner { organisations: vec!["Acme".to_owned()] },
+            Self::RecoveryGone,
+            Self::RecoveryWaiting { wait },
+            Self::ReasonRequired,
         ]
     }
 }

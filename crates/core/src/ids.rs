@@ -65,6 +65,7 @@ ids! {
     ChallengeId,
     OneTimeCodeId,
     LinkId,
+    RecoveryId,
     SessionId,
     TrustedDeviceId,
     EventId,

@@ -20,6 +20,7 @@ pub mod organisation;
 pub mod passkey;
 pub mod password;
 pub mod policy;
+pub mod recovery;
 pub mod secret;
 pub mod session;
 pub mod time;

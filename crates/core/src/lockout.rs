@@ -22,6 +22,9 @@ pub enum Lane {
     Session,
     /// The password offered again within a live session, which may be a stolen one.
     Password,
+    /// Backup codes offered to end the wait of a recovery, by somebody who holds at least the mailbox. Their
+    /// guesses must not close the door to the owner.
+    Recovery,
 }
 
 impl Lane {
@@ -30,6 +33,7 @@ impl Lane {
             Self::Door => "door",
             Self::Session => "session",
             Self::Password => "password",
+            Self::Recovery => "recovery",
         }
     }
 }

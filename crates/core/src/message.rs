@@ -67,6 +67,23 @@ pub enum Message {
         #[serde(serialize_with = "reveal")]
         url: Secret<String>,
     },
+    /// Begins a recovery.
+    Recover {
+        #[serde(serialize_with = "reveal")]
+        url: Secret<String>,
+        minutes: u32,
+        from: Visitor,
+    },
+    /// How a recovery stands. While it is open, with the means to stop it.
+    Recovery {
+        what: RecoveryNews,
+        links: Option<RecoveryLinks>,
+        /// From when on it can be completed.
+        ready_at: Timestamp,
+        /// Where it was begun.
+        from: Visitor,
+        at: Timestamp,
+    },
     /// Something happened to the account (SEC-109). Carries no secret.
     Notice { what: Notice, from: Visitor, at: Timestamp },
 }
@@ -108,6 +125,27 @@ pub enum Notice {
     SecondFactorFailed,
     /// Too many wrong answers in a row: the account waits.
     GuessesBlocked,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryNews {
+    Begun,
+    /// An administrator wants the wait shortened; another must agree first.
+    ShorteningAsked,
+    Shortened,
+    Ready,
+    Vetoed,
+    Completed,
+}
+
+/// Neither completes a recovery: they go to every channel, and not every channel is the owner's alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecoveryLinks {
+    #[serde(serialize_with = "reveal")]
+    pub stop: Secret<String>,
+    #[serde(serialize_with = "reveal")]
+    pub status: Secret<String>,
 }
 
 impl Letter {
@@ -185,6 +223,14 @@ mod tests {
             Message::ChangeEmail { url: url(), new_email: "new@example.com".to_owned() },
             Message::ResetPassword { url: url(), minutes: 10 },
             Message::DeleteAccount { url: url() },
+            Message::Recover { url: url(), minutes: 60, from: visitor("") },
+            Message::Recovery {
+                what: RecoveryNews::Begun,
+                links: Some(RecoveryLinks { stop: url(), status: url() }),
+                ready_at: Timestamp::from_seconds(0),
+                from: visitor(""),
+                at: Timestamp::from_seconds(0),
+            },
         ];
         for message in messages {
             let letter = letter(message);

@@ -1,9 +1,12 @@
 //! Organisations: who belongs to one, in which role, and what it asks of its members.
 
+use std::time::Duration;
+
 use crate::{
     denied::Denied,
     ids::{OrganisationId, UserId},
     method::{Method, Methods},
+    recovery,
     time::Timestamp,
 };
 
@@ -63,11 +66,19 @@ pub struct Organisation {
 }
 
 /// What an organisation asks of its members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     pub second_factor_required: bool,
     /// The methods that count as a second factor here.
     pub methods: Methods,
+    /// How long a recovery waits that has nothing but the mailbox to show.
+    pub recovery_wait: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { second_factor_required: false, methods: Methods::default(), recovery_wait: recovery::WAIT }
+    }
 }
 
 impl Rules {
@@ -168,7 +179,7 @@ mod tests {
             (Methods::of(&[Method::Password, Method::BackupCode]), false),
             (Methods::of(&[]), false),
         ] {
-            let rules = Rules { second_factor_required: true, methods };
+            let rules = Rules { second_factor_required: true, methods, ..Rules::default() };
             assert_eq!(rules.can_be_followed().is_ok(), possible, "{methods:?}");
         }
     }

@@ -228,8 +228,9 @@ mod tests {
     fn the_strictest_of_all_rules_holds() {
         let only = |methods: &[Method]| Methods::of(methods);
         let lax = Rules::default();
-        let strict = Rules { second_factor_required: true, methods: only(&[Method::Totp]) };
-        let other = Rules { second_factor_required: false, methods: only(&[Method::EmailCode]) };
+        let strict =
+            Rules { second_factor_required: true, methods: only(&[Method::Totp]), ..Rules::default() };
+        let other = Rules { methods: only(&[Method::EmailCode]), ..Rules::default() };
         assert_eq!(Policy::default().under([&lax], false), Policy::default());
         assert!(Policy::default().under([&lax], true).required);
         let both = Policy::default().under([&lax, &strict], false);

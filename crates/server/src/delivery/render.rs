@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use askama::Template;
 use countersign_core::{
-    message::{CodePurpose, Letter, Message, Notice},
+    message::{CodePurpose, Letter, Message, Notice, RecoveryLinks, RecoveryNews},
     method::Method,
     secret::Secret,
     session::Visitor,
@@ -28,22 +28,23 @@ pub fn mail(app: &str, letter: &Letter) -> Result<Sheet, Fault> {
     let page = fill(app, letter)?;
     let (subject, text) = page.split_once("\n\n").unwrap_or((&page, ""));
     let subject = one_line(subject);
-    let secret = secret_of(&letter.message);
+    let secrets = secrets_of(&letter.message);
     let paragraphs = text
         .split("\n\n")
-        .map(|paragraph| match (paragraph.trim(), &secret) {
-            (code, Some(SecretPart::Code(known))) if code == known.expose() => Paragraph::Code(code),
-            (url, Some(SecretPart::Link(known))) if url == known.expose() => Paragraph::Link(url),
-            (prose, _) => Paragraph::Prose(prose.replace('\n', " ")),
+        .map(str::trim)
+        .map(|paragraph| match secrets.iter().find(|secret| secret.text() == paragraph) {
+            Some(SecretPart::Code(_)) => Paragraph::Code(paragraph),
+            Some(SecretPart::Link(_, action)) => Paragraph::Link { url: paragraph, action },
+            None => Paragraph::Prose(paragraph.replace('\n', " ")),
         })
         .collect();
-    let html = wording(&LetterHtml { subject: &subject, action: action(&letter.message), paragraphs })?;
+    let html = wording(&LetterHtml { subject: &subject, paragraphs })?;
     Ok(Sheet { text: Secret::new(format!("{}\n", text.trim())), html: Secret::new(html), subject })
 }
 
 /// One short message: most phones show about 160 characters.
 pub fn sms(app: &str, letter: &Letter) -> Result<Secret<String>, Fault> {
-    let text = match (&letter.message, secret_of(&letter.message)) {
+    let text = match (&letter.message, secrets_of(&letter.message).first()) {
         (Message::OneTimeCode { code, purpose, minutes, from }, _) => wording(&SmsCodeText {
             app,
             code: code.expose(),
@@ -52,7 +53,7 @@ pub fn sms(app: &str, letter: &Letter) -> Result<Secret<String>, Fault> {
             browser: from.browser(),
             ip: address(from),
         })?,
-        (_, Some(SecretPart::Link(url))) => {
+        (_, Some(SecretPart::Link(url, _))) => {
             wording(&SmsLinkText { headline: &mail(app, letter)?.subject, url: url.expose() })?
         }
         _ => wording(&SmsNoticeText { headline: &mail(app, letter)?.subject })?,
@@ -98,6 +99,24 @@ fn fill(app: &str, letter: &Letter) -> Result<String, Fault> {
             minutes: counted(*minutes, "minute"),
         }),
         Message::DeleteAccount { url } => wording(&DeleteAccountText { app, greeting, url: url.expose() }),
+        Message::Recover { url, minutes, from } => wording(&RecoverText {
+            app,
+            greeting,
+            url: url.expose(),
+            minutes: counted(*minutes, "minute"),
+            browser: from.browser(),
+            ip: address(from),
+        }),
+        Message::Recovery { what, links, ready_at, from, at } => wording(&RecoveryText {
+            app,
+            greeting,
+            what: *what,
+            links: links.as_ref(),
+            ready_at: minute_of(*ready_at),
+            browser: from.browser(),
+            ip: address(from),
+            at: minute_of(*at),
+        }),
         Message::Notice { what, from, at } => wording(&NoticeText {
             app,
             greeting,
@@ -115,30 +134,39 @@ fn wording(template: &impl Template) -> Result<String, Fault> {
 
 enum SecretPart<'a> {
     Code(&'a Secret<String>),
-    Link(&'a Secret<String>),
+    /// And what its button says.
+    Link(&'a Secret<String>, &'static str),
 }
 
-fn secret_of(message: &Message) -> Option<SecretPart<'_>> {
-    match message {
-        Message::OneTimeCode { code, .. } => Some(SecretPart::Code(code)),
-        Message::MagicLink { url, .. }
-        | Message::VerifyEmail { url, .. }
-        | Message::ChangeEmail { url, .. }
-        | Message::ResetPassword { url, .. }
-        | Message::DeleteAccount { url } => Some(SecretPart::Link(url)),
-        Message::ChangeEmailNotice { .. } | Message::Notice { .. } => None,
+impl SecretPart<'_> {
+    fn text(&self) -> &str {
+        match self {
+            Self::Code(secret) | Self::Link(secret, _) => secret.expose(),
+        }
     }
 }
 
-/// What the button says.
-fn action(message: &Message) -> &'static str {
+/// The first is the one that fits into a text message.
+fn secrets_of(message: &Message) -> Vec<SecretPart<'_>> {
     match message {
-        Message::VerifyEmail { .. } | Message::ChangeEmail { .. } => "Confirm email address",
-        Message::MagicLink { purpose: CodePurpose::Enrol, .. } => "Use this mailbox",
-        Message::MagicLink { .. } => "Continue signing in",
-        Message::ResetPassword { .. } => "Choose a new password",
-        Message::DeleteAccount { .. } => "Delete my account",
-        Message::OneTimeCode { .. } | Message::ChangeEmailNotice { .. } | Message::Notice { .. } => "",
+        Message::OneTimeCode { code, .. } => vec![SecretPart::Code(code)],
+        Message::MagicLink { url, purpose: CodePurpose::Enrol, .. } => {
+            vec![SecretPart::Link(url, "Use this mailbox")]
+        }
+        Message::MagicLink { url, .. } => vec![SecretPart::Link(url, "Continue signing in")],
+        Message::VerifyEmail { url, .. } | Message::ChangeEmail { url, .. } => {
+            vec![SecretPart::Link(url, "Confirm email address")]
+        }
+        Message::ResetPassword { url, .. } => vec![SecretPart::Link(url, "Choose a new password")],
+        Message::DeleteAccount { url } => vec![SecretPart::Link(url, "Delete my account")],
+        Message::Recover { url, .. } => vec![SecretPart::Link(url, "Get back in")],
+        Message::Recovery { links: Some(links), .. } => vec![
+            SecretPart::Link(&links.stop, "Stop it: this is not me"),
+            SecretPart::Link(&links.status, "See how it stands"),
+        ],
+        Message::Recovery { links: None, .. }
+        | Message::ChangeEmailNotice { .. }
+        | Message::Notice { .. } => vec![],
     }
 }
 
@@ -245,6 +273,30 @@ struct DeleteAccountText<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "mail/recover.txt")]
+struct RecoverText<'a> {
+    app: &'a str,
+    greeting: String,
+    url: &'a str,
+    minutes: String,
+    browser: String,
+    ip: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/recovery.txt")]
+struct RecoveryText<'a> {
+    app: &'a str,
+    greeting: String,
+    what: RecoveryNews,
+    links: Option<&'a RecoveryLinks>,
+    ready_at: String,
+    browser: String,
+    ip: String,
+    at: String,
+}
+
+#[derive(Template)]
 #[template(path = "mail/notice.txt")]
 struct NoticeText<'a> {
     app: &'a str,
@@ -294,13 +346,12 @@ struct SmsNoticeText<'a> {
 #[template(path = "mail/letter.html")]
 struct LetterHtml<'a> {
     subject: &'a str,
-    action: &'static str,
     paragraphs: Vec<Paragraph<'a>>,
 }
 
 enum Paragraph<'a> {
     Code(&'a str),
-    Link(&'a str),
+    Link { url: &'a str, action: &'static str },
     Prose(String),
 }
 
@@ -381,6 +432,7 @@ mod tests {
             (Message::VerifyEmail { url: url(), hours: 1 }, "Confirm your email address for Acme"),
             (Message::ChangeEmail { url: url(), new_email }, "Confirm your new email address for Acme"),
             (Message::ResetPassword { url: url(), minutes: 10 }, "Reset your Acme password"),
+            (Message::Recover { url: url(), minutes: 60, from: whence() }, "Get back into your Acme account"),
             (Message::DeleteAccount { url: url() }, "Confirm that you want to delete your Acme account"),
         ] {
             let letter = letter(message);
@@ -389,6 +441,36 @@ mod tests {
             assert!(sheet.text.expose().lines().any(|line| line == LINK));
             assert!(sheet.html.expose().contains("token=abc&#38;next"), "escaped: {}", sheet.html.expose());
             assert!(sms("Acme", &letter).unwrap().expose().ends_with(LINK));
+        }
+    }
+
+    #[test]
+    fn news_of_a_recovery_carries_the_means_to_stop_it_while_it_is_open() {
+        for (what, open) in [
+            (RecoveryNews::Begun, true),
+            (RecoveryNews::ShorteningAsked, true),
+            (RecoveryNews::Shortened, true),
+            (RecoveryNews::Ready, true),
+            (RecoveryNews::Vetoed, false),
+            (RecoveryNews::Completed, false),
+        ] {
+            let links = open.then(|| RecoveryLinks {
+                stop: "https://id.example.com/stop?token=s".into(),
+                status: "https://id.example.com/status?token=s".into(),
+            });
+            let (ready_at, at) =
+                (Timestamp::from_seconds(1_700_259_200), Timestamp::from_seconds(1_700_000_000));
+            let letter = letter(Message::Recovery { what, links, ready_at, from: whence(), at });
+            let sheet = mail("Acme", &letter).unwrap();
+            let (text, html, sms) = (sheet.text.expose(), sheet.html.expose(), sms("Acme", &letter).unwrap());
+            assert!(sheet.subject.contains("Acme"), "{what:?}: {}", sheet.subject);
+            assert!(text.starts_with("Hello Jo O'Neill,\n\n"), "{what:?}: {text}");
+            assert!(text.contains("from Firefox on Windows\n(IP address 203.0.113.9)"), "{what:?}: {text}");
+            assert!(!text.contains("\n\n\n") && !text.contains(" \n") && !text.contains("\n "), "{text}");
+            assert_eq!(html.matches("href=").count(), if open { 2 } else { 0 }, "{what:?}: {html}");
+            assert_eq!(sms.expose().ends_with("/stop?token=s"), open, "{what:?}: {}", sms.expose());
+            let waits = [RecoveryNews::Begun, RecoveryNews::Shortened].contains(&what);
+            assert!(!waits || text.contains("2023-11-17 at 22:13 UTC"), "{what:?}: {text}");
         }
     }
 

@@ -24,7 +24,7 @@ use crate::{
     operations::{
         Act, Outcome, Whose,
         emails::LinkShape,
-        enrol,
+        enrol, recovery,
         sessions::{self, Handover, Minted, NewSession, SignedIn},
         sign_in, trusted_devices,
     },
@@ -254,6 +254,9 @@ fn settle(act: &Act, tx: &mut Tx<'_>, case: &Case, pass: &Pass) -> Result<(), Fa
     }
     if case.user.password_by_mail && pass.method != Method::EmailCode {
         tx.forget_password_came_by_mail(&case.user.id)?;
+    }
+    if pass.method != Method::EmailCode {
+        recovery::second_factor_shown(act, tx, &case.user)?;
     }
     if pass.method == Method::BackupCode {
         let left = case.backup_codes.left.saturating_sub(1);

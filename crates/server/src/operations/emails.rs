@@ -125,6 +125,10 @@ impl Mailer {
                 let from = act.visitor.clone();
                 (Message::MagicLink { url, purpose: CodePurpose::Enrol, minutes, from }, Kind::CodeSent)
             }
+            Purpose::Recover => {
+                let from = act.visitor.clone();
+                (Message::Recover { url, minutes: 60, from }, Kind::RecoveryRequested)
+            }
         };
         act.write_letter(tx, user, to.to_owned(), message, link.expires_at)?;
         act.record(tx, kind, Whose::user(&user.id), json!({}))
@@ -137,7 +141,8 @@ fn lifetime_of(purpose: Purpose) -> Duration {
         Purpose::VerifyEmail
         | Purpose::ConfirmEmailChange
         | Purpose::ResetPassword
-        | Purpose::DeleteAccount => LIFETIME,
+        | Purpose::DeleteAccount
+        | Purpose::Recover => LIFETIME,
     }
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use countersign_core::time::DAY;
 
-use crate::{ctx::Ctx, operations::Outcome};
+use crate::{
+    ctx::Ctx,
+    operations::{Outcome, recovery},
+};
 
 /// How long the journal keeps addresses and browsers (SEC-116).
 pub const JOURNAL_KEPT: Duration = Duration::from_secs(90 * DAY.as_secs());
@@ -13,6 +16,7 @@ pub const EVERY: Duration = Duration::from_secs(60);
 
 /// One round: batches until nothing is left. Says how many rows went.
 pub async fn purge(ctx: &Ctx) -> Outcome<u64> {
+    recovery::tick(ctx).await?;
     let now = ctx.clock.now();
     let mut gone = 0;
     loop {

@@ -12,6 +12,7 @@ pub mod enrol;
 pub mod housekeeping;
 pub mod organisations;
 pub mod passwords;
+pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
 pub mod tokens;

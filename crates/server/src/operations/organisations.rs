@@ -1,5 +1,7 @@
 //! Organisations: joining one, what it asks of its members, and taking a member's factors away.
 
+use std::time::Duration;
+
 use countersign_core::{
     denied::Denied,
     event::Kind,
@@ -8,6 +10,7 @@ use countersign_core::{
     method::Methods,
     organisation::{self, Membership, NAME_MAX, Organisation, Role, Rules},
     policy::{self, Standing},
+    recovery,
     session::{Reach, Visitor},
     user::User,
 };
@@ -157,6 +160,7 @@ pub async fn change_rules(
         let rules = Rules {
             second_factor_required: change.second_factor_required.unwrap_or(before.second_factor_required),
             methods: change.methods.unwrap_or(before.methods),
+            ..before
         };
         if let Err(denied) = rules.can_be_followed() {
             return Ok(Err(denied));
@@ -177,8 +181,36 @@ pub async fn change_rules(
     .await
 }
 
+/// How long recoveries of members wait that are begun from now on; those that run keep their own. Says what holds:
+/// the nearest that is sensible.
+pub async fn change_recovery_wait(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    wait: Duration,
+) -> Outcome<Duration> {
+    let act = Act::begin(ctx, visitor);
+    let (seen, wait) = (who.clone(), recovery::sensible(wait));
+    ctx.write(move |tx| {
+        let (who, memberships) = match administrator(&act, tx, &seen)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let Some(Membership { organisation, .. }) = memberships.first().filter(|one| one.role.administers())
+        else {
+            return Ok(Err(Denied::NotPermitted));
+        };
+        tx.set_recovery_wait(&organisation.id, wait)?;
+        let detail = json!({ "organisation": organisation.id, "recovery_wait_seconds": wait.as_secs() });
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::OrganisationRulesChanged, whose, detail)?;
+        Ok(Ok(wait))
+    })
+    .await
+}
+
 /// Somebody who acts on others, freshly proven (SEC-101), and what they belong to.
-fn administrator(
+pub(crate) fn administrator(
     act: &Act,
     tx: &mut Tx<'_>,
     seen: &SignedIn,
@@ -222,17 +254,10 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
-        tx.lock_user(&asked.user)?;
-        let Some(target) = tx.user(&asked.user)? else {
-            return Ok(Err(Denied::UserNotFound));
+        let (target, theirs) = match colleague(tx, &own, &asked.user)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
         };
-        let theirs = tx.memberships(&target.id)?;
-        let strangers =
-            !theirs.iter().any(|one| own.iter().any(|o| o.organisation.id == one.organisation.id));
-        if strangers {
-            // Whether somebody else's people exist is nobody's business.
-            return Ok(Err(Denied::UserNotFound));
-        }
         if let Err(denied) = organisation::may_reset((&who.user.id, &own), (&target.id, &theirs)) {
             return Ok(Err(denied));
         }
@@ -249,7 +274,24 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
     .await
 }
 
-fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault> {
+/// Somebody who shares an organisation with the asker, with everything that follows about them serialised.
+/// Whether somebody else's people exist is nobody's business.
+pub(crate) fn colleague(
+    tx: &mut Tx<'_>,
+    own: &[Membership],
+    id: &UserId,
+) -> Result<Result<(User, Vec<Membership>), Denied>, Fault> {
+    tx.lock_user(id)?;
+    let Some(target) = tx.user(id)? else {
+        return Ok(Err(Denied::UserNotFound));
+    };
+    let theirs = tx.memberships(&target.id)?;
+    let shared =
+        theirs.iter().any(|one| own.iter().any(|other| other.organisation.id == one.organisation.id));
+    Ok(if shared { Ok((target, theirs)) } else { Err(Denied::UserNotFound) })
+}
+
+pub(crate) fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault> {
     let id = &target.id;
     tx.delete_authenticators(id)?;
     tx.delete_backup_codes(id)?;

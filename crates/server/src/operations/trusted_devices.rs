@@ -23,7 +23,7 @@ use crate::{
 /// Length of the value a browser keeps, `[A-Za-z0-9_-]`: 192 bits.
 const VALUE_LENGTH: usize = 32;
 
-fn digest(act: &Act, value: &str) -> Vec<u8> {
+pub(crate) fn digest(act: &Act, value: &str) -> Vec<u8> {
     act.vault.digest("trusted device", &[value.as_bytes()])
 }
 

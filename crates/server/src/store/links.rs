@@ -16,9 +16,20 @@ pub enum Purpose {
     DeleteAccount,
     /// Makes the mailbox a second factor.
     EnrolEmail,
+    /// Begins a recovery.
+    Recover,
 }
 
 impl Purpose {
+    pub const ALL: [Self; 6] = [
+        Self::VerifyEmail,
+        Self::ConfirmEmailChange,
+        Self::ResetPassword,
+        Self::DeleteAccount,
+        Self::EnrolEmail,
+        Self::Recover,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
@@ -26,19 +37,12 @@ impl Purpose {
             Self::ResetPassword => "reset_password",
             Self::DeleteAccount => "delete_account",
             Self::EnrolEmail => "enrol_email",
+            Self::Recover => "recover",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [
-            Self::VerifyEmail,
-            Self::ConfirmEmailChange,
-            Self::ResetPassword,
-            Self::DeleteAccount,
-            Self::EnrolEmail,
-        ]
-        .into_iter()
-        .find(|purpose| purpose.as_str() == name)
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
     }
 }
 

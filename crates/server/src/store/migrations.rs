@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "organisations",
         sql: include_str!("../../../../migrations/0002_organisations.sql"),
     },
+    Migration { version: 3, name: "recovery", sql: include_str!("../../../../migrations/0003_recovery.sql") },
 ];
 
 struct Migration {

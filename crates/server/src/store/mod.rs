@@ -17,6 +17,7 @@ mod outbox;
 mod postgres;
 mod purge;
 mod queue;
+mod recoveries;
 mod sessions;
 mod sqlite;
 mod users;
@@ -32,6 +33,7 @@ use countersign_core::{
 pub use challenges::NewCode;
 pub use links::{Link, Purpose};
 pub use outbox::{Envelope, OutboxRow};
+pub use recoveries::Ticket;
 pub use sessions::{KnownDevice, NewTrustedDevice, SignedIn};
 pub use value::{Column, Value};
 

@@ -1,5 +1,7 @@
 //! Rows of `organisations` and `memberships`.
 
+use std::time::Duration;
+
 use countersign_core::{
     ids::{OrganisationId, UserId},
     method::Methods,
@@ -16,8 +18,9 @@ impl Tx<'_> {
     /// Says whether it is new: an external id names one organisation only.
     pub fn insert_organisation(&mut self, one: &Organisation) -> Result<bool, Fault> {
         let inserted = self.execute(
-            "INSERT INTO organisations (id, external_id, name, second_factor_required, methods, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO organisations (id, external_id, name, second_factor_required, methods, created_at,
+                                        recovery_wait)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (external_id) DO NOTHING",
             &[
                 (&one.id).into(),
@@ -26,6 +29,7 @@ impl Tx<'_> {
                 one.rules.second_factor_required.into(),
                 one.rules.methods.to_text().into(),
                 one.created_at.into(),
+                micros(one.rules.recovery_wait).into(),
             ],
         )?;
         Ok(inserted == 1)
@@ -33,17 +37,26 @@ impl Tx<'_> {
 
     pub fn organisation_by_external_id(&mut self, external_id: &str) -> Result<Option<Organisation>, Fault> {
         self.row(
-            "SELECT id, external_id, name, second_factor_required, methods, created_at
+            "SELECT id, external_id, name, second_factor_required, methods, created_at, recovery_wait
              FROM organisations WHERE external_id = $1",
             &[external_id.into()],
             |row| read(row, 0),
         )
     }
 
+    /// All of them but the wait of recoveries, which is set apart.
     pub fn set_rules(&mut self, id: &OrganisationId, rules: Rules) -> Result<(), Fault> {
         self.execute(
             "UPDATE organisations SET second_factor_required = $2, methods = $3 WHERE id = $1",
             &[id.into(), rules.second_factor_required.into(), rules.methods.to_text().into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn set_recovery_wait(&mut self, id: &OrganisationId, wait: Duration) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE organisations SET recovery_wait = $2 WHERE id = $1",
+            &[id.into(), micros(wait).into()],
         )?;
         Ok(())
     }
@@ -66,7 +79,8 @@ impl Tx<'_> {
     /// What the person belongs to, the oldest membership first.
     pub fn memberships(&mut self, user: &UserId) -> Result<Vec<Membership>, Fault> {
         self.rows(
-            "SELECT m.role, o.id, o.external_id, o.name, o.second_factor_required, o.methods, o.created_at
+            "SELECT m.role, o.id, o.external_id, o.name, o.second_factor_required, o.methods, o.created_at,
+                    o.recovery_wait
              FROM memberships m JOIN organisations o ON o.id = m.organisation_id
              WHERE m.user_id = $1 ORDER BY m.created_at, o.id",
             &[user.into()],
@@ -119,6 +133,10 @@ impl Tx<'_> {
     }
 }
 
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
 fn read(row: &Row<'_>, first: usize) -> Result<Organisation, Fault> {
     Ok(Organisation {
         id: row.get(first)?,
@@ -127,6 +145,9 @@ fn read(row: &Row<'_>, first: usize) -> Result<Organisation, Fault> {
         rules: Rules {
             second_factor_required: row.get(first + 3)?,
             methods: Methods::from_text(row.get::<Option<String>>(first + 4)?.as_deref()),
+            recovery_wait: Duration::from_micros(
+                u64::try_from(row.get::<i64>(first + 6)?).unwrap_or(u64::MAX),
+            ),
         },
         created_at: row.get(first + 5)?,
     })

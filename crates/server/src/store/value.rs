@@ -3,7 +3,7 @@
 use countersign_core::{
     ids::{
         ApiKeyId, AuthenticatorId, ChallengeId, EventId, LinkId, OneTimeCodeId, OrganisationId, OutboxId,
-        SessionId, TrustedDeviceId, UserId,
+        RecoveryId, SessionId, TrustedDeviceId, UserId,
     },
     time::Timestamp,
 };
@@ -190,6 +190,7 @@ ids! {
     ChallengeId,
     OneTimeCodeId,
     LinkId,
+    RecoveryId,
     SessionId,
     TrustedDeviceId,
     EventId,

@@ -15,6 +15,7 @@ mod people;
 mod postgres;
 mod promises;
 mod races;
+mod recovery;
 mod refresh;
 mod refusals;
 mod security;

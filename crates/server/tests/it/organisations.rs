@@ -68,7 +68,8 @@ async fn put_into(world: &World, who: &SignedIn, (name, role, rules): (&'static 
 async fn of_two_organisations_the_strictest_rules_hold() {
     let world = World::new().await;
     let (_, ada) = home(&world).await;
-    let strict = Rules { second_factor_required: true, methods: Methods::of(&[Method::Totp]) };
+    let strict =
+        Rules { second_factor_required: true, methods: Methods::of(&[Method::Totp]), ..Rules::default() };
     put_into(&world, &ada, ("strict", Role::Member, strict)).await;
     let view = authenticators::overview(&world.ctx, &ada).await.unwrap();
     assert!(view.required && view.enforced && !view.allowed.contains(Method::EmailCode));
