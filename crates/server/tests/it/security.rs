@@ -981,3 +981,44 @@ async fn sec_119_only_our_own_proxies_say_who_is_asking() {
         assert_eq!(knock(&world, "10.0.0.1:1", &invented).await, if turn < 3 { 401 } else { 429 });
     }
 }
+
+// Passwords --------------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn sec_095_passwords_guessed_first_are_refused_wherever_one_is_chosen() {
+    const COMMON: (u16, &str) = (400, "PASSWORD_COMPROMISED");
+    let world = World::new().await;
+    let mut browser = world.browser();
+    for common in [
+        "Passw0rd2024!",
+        "qwertyuiop",
+        "acme-mfa-1",
+        "countersign1",
+        "Lovelace1815",
+        "ada-lovelace-7",
+        "zzzzzzzzz",
+    ] {
+        let new = json!({ "name": "Ada Lovelace", "email": ADA, "password": common });
+        assert_eq!(refused(&post(&mut browser, "sign-up/email", new).await), COMMON, "{common}");
+    }
+    let new = json!({ "name": "Ada Lovelace", "email": ADA, "password": PASSWORD });
+    post(&mut browser, "sign-up/email", new).await.expect(200);
+    for common in ["P4$$w0rd99", "adalovelace"] {
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": common });
+        assert_eq!(refused(&post(&mut browser, "change-password", change).await), COMMON, "{common}");
+        assert_eq!(refused(&reset_password(&world, &mut world.browser(), common).await), COMMON, "{common}");
+    }
+    // Refused or not, the link is not spent, and the old password goes on.
+    sign_in(&mut world.browser(), ADA, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn sec_095_the_operator_may_ask_for_more_or_do_without_the_list() {
+    let world = World::with(|config| config.accounts.passwords.min = 15).await;
+    let sign_up = |password: &str| json!({ "name": "Ada", "email": ADA, "password": password });
+    let short = post(&mut world.browser(), "sign-up/email", sign_up("fourteen signs")).await;
+    assert_eq!(refused(&short), (400, "PASSWORD_TOO_SHORT"));
+    post(&mut world.browser(), "sign-up/email", sign_up("and one of 15 !")).await.expect(200);
+    let world = World::with(|config| config.accounts.passwords.blocklist = false).await;
+    post(&mut world.browser(), "sign-up/email", sign_up("password")).await.expect(200);
+}
