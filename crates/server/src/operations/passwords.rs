@@ -77,7 +77,7 @@ pub async fn check(ctx: &Ctx, visitor: &Visitor, user: &User, password: Secret<S
         }
         if right {
             if budget != Budget::default() {
-                tx.set_budget(&id, Lane::Password, Budget::after_success())?;
+                tx.set_budget(&id, Lane::Password, budget.after_success(0, act.now))?;
             }
             return Ok(Ok(()));
         }

@@ -19,6 +19,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "organisations",
         sql: include_str!("../../../../migrations/0002_organisations.sql"),
     },
+    Migration {
+        version: 3,
+        name: "guess_ration",
+        sql: include_str!("../../../../migrations/0003_guess_ration.sql"),
+    },
 ];
 
 struct Migration {
