@@ -85,6 +85,14 @@ impl Asker {
             Self::Inside(_) => Lane::Session,
         }
     }
+
+    /// Wrong answers that were certainly this asker's.
+    fn own_failures(&self) -> u32 {
+        match self {
+            Self::Door(challenge) => challenge.failures,
+            Self::Inside(_) => 0,
+        }
+    }
 }
 
 /// What a proof offered inside a session is for.
@@ -193,6 +201,8 @@ pub struct Pass {
     pub enrols: Enrols,
     /// What the session will have been proven with.
     pub proofs: Proofs,
+    /// What is left to be counted in the asker's lane.
+    pub budget: Budget,
 }
 
 #[derive(Clone, Debug)]
@@ -262,10 +272,14 @@ impl Case {
                 spend,
                 enrols,
                 proofs: self.proofs_so_far().with(method, now),
+                budget: self.budget.after_success(self.asker.own_failures(), now),
             }),
             None => Verdict::Refused(Refusal {
                 denied: Denied::WrongCode(method),
-                budget: offer.is_well_formed().then(|| self.budget.after_failure(now)),
+                budget: offer.is_well_formed().then(|| match self.asker {
+                    Asker::Door(_) => self.budget.after_failure_at_the_door(now),
+                    Asker::Inside(_) => self.budget.after_failure(now),
+                }),
                 ends: Ends::Nothing,
             }),
         }

@@ -23,6 +23,8 @@ pub enum Denied {
     CodeRequired,
     PasswordTooShort,
     PasswordTooLong,
+    /// Among those that are guessed first: on the list, or made of the person's and the place's names.
+    PasswordCommon,
     /// Not the shape of an e-mail address.
     EmailInvalid,
     EmailTaken,
@@ -118,6 +120,7 @@ impl Denied {
             Self::CodeRequired,
             Self::PasswordTooShort,
             Self::PasswordTooLong,
+            Self::PasswordCommon,
             Self::EmailInvalid,
             Self::EmailTaken,
             Self::EmailUnverified,

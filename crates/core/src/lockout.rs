@@ -13,6 +13,13 @@ pub const LONGEST_DELAY: Duration = DAY;
 /// NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures; then only recovery helps.
 pub const HARD_STOP: u32 = 100;
 
+/// Wrong answers that the door takes within a short time, whoever passed it in between…
+pub const RATION: u32 = 15;
+/// …and how long until it takes one more. A right answer ends a run of failures, so the owner's coming and going
+/// would hand a stranger ten guesses each time. Within any 30 days the ration lets through 15 + 15, each
+/// worth three codes of a million: less than 1 in 10,000 (tests/guessing.rs works it out).
+pub const REFILL: Duration = Duration::from_secs(2 * DAY.as_secs());
+
 /// Who is guessing. A stranger at the door must not be able to lock out somebody already inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -43,6 +50,8 @@ impl Lane {
 pub struct Budget {
     pub failures: u32,
     pub blocked_until: Option<Timestamp>,
+    /// When the ration will be whole again; each wrong answer at the door pushes it out by one `REFILL`.
+    pub whole_at: Option<Timestamp>,
 }
 
 impl Budget {
@@ -51,7 +60,14 @@ impl Budget {
         if self.failures >= HARD_STOP {
             return Some(LONGEST_DELAY);
         }
-        self.blocked_until.map(|until| until.since(now)).filter(|wait| !wait.is_zero())
+        let run = self.blocked_until.map(|until| until.since(now)).unwrap_or_default();
+        let wait = run.max(self.debt(now).saturating_sub(REFILL * (RATION - 1)));
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// How far the ration is from whole.
+    fn debt(&self, now: Timestamp) -> Duration {
+        self.whole_at.map(|whole| whole.since(now)).unwrap_or_default()
     }
 
     #[must_use]
@@ -60,13 +76,21 @@ impl Budget {
         let delay = failures.checked_sub(FREE).map(|beyond| {
             FIRST_DELAY.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(LONGEST_DELAY)
         });
-        Self { failures, blocked_until: delay.map(|delay| now + delay) }
+        Self { failures, blocked_until: delay.map(|delay| now + delay), ..*self }
     }
 
-    /// A right code forgives the wrong ones before it.
+    /// A failure at the door, which is paid for from the ration as well.
     #[must_use]
-    pub fn after_success() -> Self {
-        Self::default()
+    pub fn after_failure_at_the_door(&self, now: Timestamp) -> Self {
+        Self { whole_at: Some(now + self.debt(now) + REFILL), ..self.after_failure(now) }
+    }
+
+    /// A right code ends the run. Whoever passed a challenge after some wrong answers to it gave those as well,
+    /// so the ration gets them back; others may have been anybody's (63B §3.2.2: "from the same IP address").
+    #[must_use]
+    pub fn after_success(&self, own: u32, now: Timestamp) -> Self {
+        let debt = self.debt(now).saturating_sub(REFILL.saturating_mul(own));
+        Self { whole_at: (!debt.is_zero()).then(|| now + debt), ..Self::default() }
     }
 }
 
@@ -95,6 +119,25 @@ mod tests {
     fn a_hundred_in_a_row_end_it() {
         assert_eq!(failed(99).wait(NOON + DAY), None);
         assert_eq!(failed(100).wait(NOON + 365 * DAY), Some(LONGEST_DELAY));
-        assert_eq!(Budget::after_success().wait(NOON), None);
+        assert_eq!(failed(100).after_success(0, NOON).wait(NOON), None);
+    }
+
+    /// A stranger makes nine guesses, the owner passes, and so on: the run never closes the door, the ration does.
+    #[test]
+    fn the_door_gives_out_a_ration_whoever_passes_it() {
+        let guesses = |budget: Budget, times: u32| {
+            (0..times).fold(budget, |budget, _| budget.after_failure_at_the_door(NOON))
+        };
+        let nine = guesses(Budget::default(), 9).after_success(0, NOON);
+        assert_eq!((nine.failures, nine.wait(NOON)), (0, None));
+        assert_eq!(guesses(nine, 5).wait(NOON), None);
+        let spent = guesses(nine, 6).after_success(0, NOON);
+        assert_eq!(spent.wait(NOON), Some(REFILL));
+        assert_eq!(spent.wait(NOON + REFILL), None);
+        assert_eq!(spent.after_failure_at_the_door(NOON + REFILL).wait(NOON + REFILL), Some(REFILL));
+        // The owner's own slips, in a challenge they then passed, cost nothing.
+        let owner = guesses(nine, 4).after_success(4, NOON);
+        assert_eq!(owner, nine);
+        assert_eq!(guesses(Budget::default(), 4).after_success(4, NOON), Budget::default());
     }
 }

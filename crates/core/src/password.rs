@@ -1,5 +1,7 @@
 //! Passwords: which lengths fit, how they are hashed now, and which older hashes still open the door.
 
+mod blocklist;
+
 use std::{mem, ops::RangeInclusive};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -7,7 +9,11 @@ use data_encoding::{BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroize;
 
-use crate::secret::{self, Secret};
+pub use self::blocklist::Context;
+use crate::{
+    denied::Denied,
+    secret::{self, Secret},
+};
 
 /// What an unknown user's password is verified against, so that the answer takes as long (SEC-115).
 ///
@@ -24,11 +30,14 @@ const CURRENT: Recipe = Recipe {
 };
 const SALT_LENGTH: usize = 16;
 
-/// How long a password may be, in UTF-16 code units: what JavaScript's `length` counts, and so Better Auth.
+/// What a new password must be. Old ones stay right however they are: rules are for choosing (SEC-095).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
+    /// In UTF-16 code units: what JavaScript's `length` counts, and so the wires' clients.
     pub min: usize,
     pub max: usize,
+    /// Whether those that are guessed first are refused.
+    pub blocklist: bool,
 }
 
 /// A kind of character. Some wires' clients and documents ask for each; nothing of ours does (SEC-095).
@@ -53,28 +62,32 @@ pub fn lacks(password: &str, ingredients: &[Ingredient]) -> Option<Ingredient> {
     ingredients.iter().find(|ingredient| !holds(ingredient)).copied()
 }
 
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Length {
-    Fits,
-    TooShort,
-    TooLong,
-}
-
 impl Default for Rules {
+    /// Eight is what the wires promise their clients; where a password stands alone, ask for fifteen.
     fn default() -> Self {
-        Self { min: 8, max: 128 }
+        Self { min: 8, max: 128, blocklist: true }
     }
 }
 
 impl Rules {
-    /// Ask before hashing: the length bounds what a hash can cost (SEC-096).
-    pub fn judge(&self, password: &str) -> Length {
-        match password.encode_utf16().count() {
-            length if length < self.min => Length::TooShort,
-            length if length > self.max => Length::TooLong,
-            _ => Length::Fits,
-        }
+    /// What the shortest allowed may be set to (63B §3.1.1.2: at least 64 must be allowed).
+    pub const MIN_BOUNDS: RangeInclusive<usize> = 8..=64;
+
+    pub fn fits_in_length(&self, password: &str) -> Result<(), Denied> {
+        let long_enough = password.encode_utf16().count() >= self.min;
+        if long_enough { self.not_too_long(password) } else { Err(Denied::PasswordTooShort) }
+    }
+
+    /// Ask this last: it reads the whole list.
+    pub fn not_common(&self, password: &str, context: Context<'_>) -> Result<(), Denied> {
+        let common = self.blocklist && blocklist::is_common(password, context);
+        if common { Err(Denied::PasswordCommon) } else { Ok(()) }
+    }
+
+    /// Ask this of every password before it is hashed: the length bounds what a hash can cost (SEC-096).
+    pub fn not_too_long(&self, password: &str) -> Result<(), Denied> {
+        let fits = password.encode_utf16().count() <= self.max;
+        if fits { Ok(()) } else { Err(Denied::PasswordTooLong) }
     }
 }
 
@@ -445,13 +458,23 @@ mod tests {
 
     #[test]
     fn lengths_count_what_javascript_counts() {
-        let rules = Rules::default();
-        let judged = |password: &str| rules.judge(password);
-        assert_eq!(judged("1234567"), Length::TooShort);
-        assert_eq!(judged("12345678"), Length::Fits);
-        assert_eq!(judged("🔑🔑🔑🔑"), Length::Fits);
-        assert_eq!(judged("éééé"), Length::TooShort);
-        assert_eq!(judged(&"a".repeat(128)), Length::Fits);
-        assert_eq!(judged(&"a".repeat(129)), Length::TooLong);
+        let judged = |password: &str| Rules::default().fits_in_length(password);
+        assert_eq!(judged("1234567"), Err(Denied::PasswordTooShort));
+        assert_eq!(judged("12345678"), Ok(()));
+        assert_eq!(judged("🔑🔑🔑🔑"), Ok(()));
+        assert_eq!(judged("éééé"), Err(Denied::PasswordTooShort));
+        assert_eq!(judged(&"a".repeat(128)), Ok(()));
+        assert_eq!(judged(&"a".repeat(129)), Err(Denied::PasswordTooLong));
+        let strict = Rules { min: 15, ..Rules::default() };
+        assert_eq!(strict.fits_in_length("fourteen-signs"), Err(Denied::PasswordTooShort));
+        assert_eq!(strict.fits_in_length("fifteen-signs-!"), Ok(()));
+    }
+
+    #[test]
+    fn the_list_can_be_switched_off() {
+        let (on, off) = (Rules::default(), Rules { blocklist: false, ..Rules::default() });
+        assert_eq!(on.not_common("12345678", Context::default()), Err(Denied::PasswordCommon));
+        assert_eq!(on.not_common("fifteen-signs-!", Context::default()), Ok(()));
+        assert_eq!(off.not_common("12345678", Context::default()), Ok(()));
     }
 }

@@ -154,11 +154,18 @@ struct Ledger {
     right: Vec<(Method, String)>,
     /// Wrong answers since the last right one, and when the latest was, by lane.
     wrong: BTreeMap<&'static str, (u32, Timestamp)>,
+    /// When the ration of the door is whole again.
+    whole_at: Option<Timestamp>,
 }
 
 impl Ledger {
     /// The published schedule, written down a second time: ten free, then 15 minutes doubling to a day, at most a hundred.
+    ///
+    /// And at the door, whoever passes it: fifteen at once, one more every two days.
     fn may_look(&self, lane: Lane, now: Timestamp) -> bool {
+        if lane == Lane::Door && self.whole_at.is_some_and(|whole| whole.since(now) > 14 * 2 * DAY) {
+            return false;
+        }
         let Some((failures, latest)) = self.wrong.get(lane.as_str()) else { return true };
         let delay = match failures {
             0..10 => return true,
@@ -482,7 +489,13 @@ impl Town {
             }
         }
         let lane = self.party(who).unwrap().asker.lane();
-        self.budgets.insert(lane.as_str(), Budget::after_success());
+        self.budgets.insert(lane.as_str(), pass.budget);
+        if lane == Lane::Door {
+            let own = self.party(who).unwrap().evaluated_wrong;
+            // What is whole by then is forgotten, also if the clock is set back after it.
+            let whole = self.ledger.whole_at.map(|whole| whole - own * 2 * DAY);
+            self.ledger.whole_at = whole.filter(|whole| *whole > self.now);
+        }
         self.ledger.wrong.remove(lane.as_str());
         if pass.method != Method::EmailCode {
             self.user.password_by_mail = false;
@@ -537,6 +550,10 @@ impl Town {
                 challenge.failures += 1;
             }
             self.budgets.insert(lane, budget);
+            if lane == Lane::Door.as_str() {
+                let whole = self.ledger.whole_at.map_or(now, |whole| whole.max(now));
+                self.ledger.whole_at = Some(whole + 2 * DAY);
+            }
             let wrong = self.ledger.wrong.entry(lane).or_insert((0, now));
             *wrong = (wrong.0 + 1, now);
         }

@@ -9,7 +9,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use countersign_core::{policy::Policy, secret::Secret};
+use countersign_core::{password::Rules, policy::Policy, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -101,6 +101,8 @@ pub enum Deletion {
 pub struct Accounts {
     pub email_verification: EmailVerification,
     pub deletion: Deletion,
+    /// What a new password must be.
+    pub passwords: Rules,
     pub policy: Policy,
 }
 

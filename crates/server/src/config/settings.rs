@@ -71,6 +71,10 @@ settings! {
         "who may answer a challenge by mailed code: everyone with a second factor, or enrolled people only [everyone]");
     DELETION = setting("accounts.deletion", "COUNTERSIGN_DELETION",
         "an account asked to go goes at once (immediate) or by a mailed link (mail) [immediate]");
+    PASSWORD_MIN = setting("accounts.password_min", "COUNTERSIGN_PASSWORD_MIN",
+        "the fewest characters of a new password, 8 to 64 [8]");
+    PASSWORD_BLOCKLIST = setting("accounts.password_blocklist", "COUNTERSIGN_PASSWORD_BLOCKLIST",
+        "whether passwords that are guessed first are refused: on or off [on]");
     DIALECTS = setting("dialects", "COUNTERSIGN_DIALECTS",
         "the APIs spoken, by precedence at the root [better-auth, slugbase, mudbase, flashback]");
     DIALECT_HOSTS = setting("dialect_hosts", "COUNTERSIGN_DIALECT_HOSTS",

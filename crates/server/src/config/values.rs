@@ -9,6 +9,7 @@ use std::{
 };
 
 use countersign_core::{
+    password::Rules,
     policy::{EmailCodes, Policy},
     secret::Secret,
 };
@@ -86,6 +87,7 @@ impl Reading {
                     .parse(&setting::EMAIL_VERIFICATION, email_verification)
                     .unwrap_or(EmailVerification::Optional),
                 deletion: self.parse(&setting::DELETION, deletion).unwrap_or(Deletion::Immediate),
+                passwords: self.passwords(),
                 policy: Policy {
                     email_codes: self.parse(&setting::EMAIL_CODES, email_codes).unwrap_or_default(),
                     ..Policy::default()
@@ -115,6 +117,15 @@ impl Reading {
             public_url,
             app_name,
             given,
+        }
+    }
+
+    fn passwords(&mut self) -> Rules {
+        let usual = Rules::default();
+        Rules {
+            min: self.parse(&setting::PASSWORD_MIN, password_min).unwrap_or(usual.min),
+            blocklist: self.parse(&setting::PASSWORD_BLOCKLIST, on_or_off).unwrap_or(usual.blocklist),
+            ..usual
         }
     }
 
@@ -356,6 +367,12 @@ fn count(text: &str) -> Result<usize, Wrong> {
         Ok(count @ 1..=1_024) => Ok(count),
         _ => Err("is no number from 1 to 1024".to_owned()),
     }
+}
+
+fn password_min(text: &str) -> Result<usize, Wrong> {
+    let bounds = Rules::MIN_BOUNDS;
+    let length = text.parse().ok().filter(|length| bounds.contains(length));
+    length.ok_or_else(|| format!("is no number from {} to {}", bounds.start(), bounds.end()))
 }
 
 fn email_verification(text: &str) -> Result<EmailVerification, Wrong> {

@@ -5,7 +5,7 @@ use countersign_core::{
     denied::Denied,
     event::Kind,
     message::Notice,
-    password::{Ingredient, lacks},
+    password::Ingredient,
     policy::{self, Standing},
     secret::Secret,
     session::{Reach, Visitor},
@@ -21,7 +21,7 @@ use crate::{
         Act, Outcome, Whose,
         challenge::{self, Typed},
         emails::{self, LinkShape, Mailer},
-        passwords,
+        passwords::{self, Person},
         sessions::{self, Handover, Minted, SignedIn},
         sign_in,
     },
@@ -89,7 +89,7 @@ pub async fn change_password(
 ) -> Outcome<PasswordChanged> {
     who.session.scope.reaches(Reach::Everything)?;
     passwords::not_too_long(&change.current)?;
-    passwords::fits(&change.new)?;
+    passwords::fits(ctx, &change.new, &[], Person::from(&who.user))?;
     if who.user.password.is_none() {
         return Err(Denied::NoPassword.into());
     }
@@ -160,13 +160,12 @@ pub async fn reset_password(
     token: &str,
     (new, ingredients): (Secret<String>, &'static [Ingredient]),
 ) -> Outcome<()> {
-    passwords::fits(&new)?;
-    if let Some(missing) = lacks(new.expose(), ingredients) {
-        return Err(Denied::PasswordLacks(missing).into());
-    }
-    if !emails::would_open(ctx, token, Purpose::ResetPassword).await? {
+    passwords::fits(ctx, &new, ingredients, Person::default())?;
+    let Some(user) = emails::addressee(ctx, token, Purpose::ResetPassword).await? else {
         return Err(Denied::LinkInvalid.into());
-    }
+    };
+    // Only whoever holds the link may learn from the answer what the person is called.
+    passwords::fits(ctx, &new, ingredients, Person::from(&user))?;
     let hash = passwords::hash(ctx, new).await?;
     let act = Act::begin(ctx, visitor);
     let token = Secret::from(token);

@@ -249,8 +249,8 @@ fn spend(act: &Act, tx: &mut Tx<'_>, user: &UserId, spend: &Spend) -> Result<boo
 
 /// What a right answer settles whoever gave it: the failures before it, and what the user should hear.
 fn settle(act: &Act, tx: &mut Tx<'_>, case: &Case, pass: &Pass) -> Result<(), Fault> {
-    if case.budget != Budget::default() {
-        tx.set_budget(&case.user.id, case.asker.lane(), Budget::after_success())?;
+    if case.budget != pass.budget {
+        tx.set_budget(&case.user.id, case.asker.lane(), pass.budget)?;
     }
     if case.user.password_by_mail && pass.method != Method::EmailCode {
         tx.forget_password_came_by_mail(&case.user.id)?;

@@ -379,10 +379,18 @@ pub async fn look_at(ctx: &Ctx, token: &str, purpose: Purpose) -> Outcome<LinkSt
 
 /// Whether a link of this purpose would still open, without opening it.
 pub async fn would_open(ctx: &Ctx, token: &str, purpose: Purpose) -> Outcome<bool> {
+    Ok(addressee(ctx, token, purpose).await?.is_some())
+}
+
+/// Whose link of this purpose it is, if it would still open.
+pub(crate) async fn addressee(ctx: &Ctx, token: &str, purpose: Purpose) -> Outcome<Option<User>> {
     let act = Act::begin(ctx, &Visitor::default());
     let token = Secret::from(token);
-    let found = ctx.store.read(move |tx| find(&act, tx, token.expose(), &[purpose])).await?;
-    Ok(found.is_ok_and(|link| link.used_at.is_none()))
+    let user = move |tx: &mut Tx<'_>| match find(&act, tx, token.expose(), &[purpose])? {
+        Ok(link) if link.used_at.is_none() => tx.user(&link.user_id),
+        Ok(_) | Err(_) => Ok(None),
+    };
+    Ok(ctx.store.read(user).await?)
 }
 
 /// Spends a link inside a transaction and says whose it was.

@@ -5,7 +5,7 @@ use countersign_core::{
     entropy,
     event::Kind,
     lockout::{Budget, Lane},
-    password::{Length, Rules, Verification},
+    password::{Context, Ingredient, Rules, Verification, lacks},
     secret::Secret,
     session::Visitor,
     user::User,
@@ -17,20 +17,41 @@ use crate::{
     operations::{Act, Outcome, Whose},
 };
 
-pub(crate) fn fits(password: &Secret<String>) -> Result<(), Denied> {
-    match Rules::default().judge(password.expose()) {
-        Length::Fits => Ok(()),
-        Length::TooShort => Err(Denied::PasswordTooShort),
-        Length::TooLong => Err(Denied::PasswordTooLong),
+/// Whose password it will be: what others know of the person and so try first.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Person<'a> {
+    pub email: &'a str,
+    pub name: &'a str,
+    pub family_name: Option<&'a str>,
+}
+
+impl<'a> From<&'a User> for Person<'a> {
+    fn from(user: &'a User) -> Self {
+        Self { email: &user.email, name: &user.name, family_name: user.family_name.as_deref() }
     }
+}
+
+/// Whether somebody may choose this password (SEC-095). What the wire's own clients check first comes first.
+pub(crate) fn fits(
+    ctx: &Ctx,
+    password: &Secret<String>,
+    ingredients: &[Ingredient],
+    person: Person<'_>,
+) -> Result<(), Denied> {
+    let rules = ctx.config.accounts.passwords;
+    let password = password.expose();
+    rules.fits_in_length(password)?;
+    if let Some(missing) = lacks(password, ingredients) {
+        return Err(Denied::PasswordLacks(missing));
+    }
+    let name = format!("{} {}", person.name, person.family_name.unwrap_or_default());
+    let context = Context { app_name: &ctx.config.app_name, email: person.email, name: &name };
+    rules.not_common(password, context)
 }
 
 /// Refuses what nobody can have as a password before any hash is spent on it (SEC-096).
 pub(crate) fn not_too_long(password: &Secret<String>) -> Result<(), Denied> {
-    match Rules::default().judge(password.expose()) {
-        Length::TooLong => Err(Denied::PasswordTooLong),
-        Length::Fits | Length::TooShort => Ok(()),
-    }
+    Rules::default().not_too_long(password.expose())
 }
 
 pub(crate) async fn hash(ctx: &Ctx, password: Secret<String>) -> Outcome<String> {
@@ -56,7 +77,7 @@ pub async fn check(ctx: &Ctx, visitor: &Visitor, user: &User, password: Secret<S
         }
         if right {
             if budget != Budget::default() {
-                tx.set_budget(&id, Lane::Password, Budget::after_success())?;
+                tx.set_budget(&id, Lane::Password, budget.after_success(0, act.now))?;
             }
             return Ok(Ok(()));
         }

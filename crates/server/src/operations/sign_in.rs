@@ -9,7 +9,7 @@ use countersign_core::{
     event::Kind,
     ids::{ChallengeId, UserId},
     method::Method,
-    password::{DECOY, Ingredient, Verification, lacks},
+    password::{DECOY, Ingredient, Verification},
     policy,
     secret::Secret,
     session::Visitor,
@@ -26,7 +26,8 @@ use crate::{
         Act, Outcome, Whose,
         challenge::{self, Answered, Answerer, Typed, Wishes},
         emails::{LinkShape, Mailer},
-        organisations, passwords,
+        organisations,
+        passwords::{self, Person},
         sessions::{self, Handover, Minted, NewSession},
         trusted_devices,
     },
@@ -102,10 +103,8 @@ pub struct Asked {
 pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<SignedUp> {
     let email = user::email(&new.email).ok_or(Denied::EmailInvalid)?;
     check_profile(&new.name, new.image.as_deref())?;
-    passwords::fits(&new.password)?;
-    if let Some(missing) = lacks(new.password.expose(), new.ingredients) {
-        return Err(Denied::PasswordLacks(missing).into());
-    }
+    let person = Person { email: &email, name: &new.name, family_name: new.family_name.as_deref() };
+    passwords::fits(ctx, &new.password, new.ingredients, person)?;
     let hash = passwords::hash(ctx, new.password.clone()).await?;
     let act = Act::begin(ctx, visitor);
     // Whoever sets a server up is the one who runs it, and vouches for their own address: the mail that would

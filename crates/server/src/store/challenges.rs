@@ -179,9 +179,15 @@ impl Tx<'_> {
 
     pub fn budget(&mut self, user: &UserId, lane: Lane) -> Result<Budget, Fault> {
         let budget = self.row(
-            "SELECT failures, blocked_until FROM guess_budgets WHERE user_id = $1 AND lane = $2",
+            "SELECT failures, blocked_until, whole_at FROM guess_budgets WHERE user_id = $1 AND lane = $2",
             &[user.into(), lane.as_str().into()],
-            |row| Ok(Budget { failures: row.get::<i64>(0)? as u32, blocked_until: row.get(1)? }),
+            |row| {
+                Ok(Budget {
+                    failures: row.get::<i64>(0)? as u32,
+                    blocked_until: row.get(1)?,
+                    whole_at: row.get(2)?,
+                })
+            },
         )?;
         Ok(budget.unwrap_or_default())
     }
@@ -197,14 +203,17 @@ impl Tx<'_> {
 
     pub fn set_budget(&mut self, user: &UserId, lane: Lane, budget: Budget) -> Result<(), Fault> {
         self.execute(
-            "INSERT INTO guess_budgets (user_id, lane, failures, blocked_until) VALUES ($1, $2, $3, $4)
+            "INSERT INTO guess_budgets (user_id, lane, failures, blocked_until, whole_at)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (user_id, lane)
-             DO UPDATE SET failures = excluded.failures, blocked_until = excluded.blocked_until",
+             DO UPDATE SET failures = excluded.failures, blocked_until = excluded.blocked_until,
+                           whole_at = excluded.whole_at",
             &[
                 user.into(),
                 lane.as_str().into(),
                 i64::from(budget.failures).into(),
                 budget.blocked_until.into(),
+                budget.whole_at.into(),
             ],
         )?;
         Ok(())

@@ -20,6 +20,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0002_organisations.sql"),
     },
     Migration { version: 3, name: "recovery", sql: include_str!("../../../../migrations/0003_recovery.sql") },
+    Migration {
+        version: 4,
+        name: "guess_ration",
+        sql: include_str!("../../../../migrations/0004_guess_ration.sql"),
+    },
 ];
 
 struct Migration {

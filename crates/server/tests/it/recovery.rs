@@ -109,7 +109,7 @@ impl Person {
             ..challenge::Answerer::default()
         };
         let typed = challenge::Typed { method: Method::Totp, code: Secret::new(world.totp(&self.uri)) };
-        let wishes = challenge::Wishes { trust_device: true, no_session: false };
+        let wishes = challenge::Wishes { trust_device: true, ..Default::default() };
         let answer = challenge::answer(&world.ctx, &visitor(), answerer, (typed, wishes)).await.unwrap();
         world.advance(30);
         let challenge::Answered::SignedIn { session, trusted_device, .. } = answer else {

@@ -499,6 +499,59 @@ async fn sec_060_challenges_are_apart_but_share_the_budget() {
 
 // F. Guessing -----------------------------------------------------------------------------------------------------
 
+/// A run of failures ends when the owner passes; the ration does not begin anew.
+#[tokio::test]
+async fn sec_063_the_owners_coming_and_going_hands_out_no_fresh_guesses() {
+    const TWO_DAYS: u64 = 2 * 86_400;
+    let (world, mut inside, enrolled) = ada().await;
+    for _ in 0..2 {
+        guess(&world, &mut at_the_door(&world, ADA).await, &enrolled, 5).await;
+        world.advance(30);
+        through_the_door(&world, &enrolled).await;
+    }
+    guess(&world, &mut at_the_door(&world, ADA).await, &enrolled, 5).await;
+    let mut door = at_the_door(&world, ADA).await;
+    let locked = verify(&mut door, "totp", &world.totp(&enrolled.uri)).await;
+    assert_eq!(refused(&locked), (429, "ACCOUNT_TEMPORARILY_LOCKED"));
+    let wait: u64 = locked.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!(wait > TWO_DAYS - 3_600 && wait <= TWO_DAYS, "{wait}");
+    // It is strangers' doing and does not reach who is inside.
+    world.advance(30);
+    verify(&mut inside, "totp", &world.totp(&enrolled.uri)).await.expect(200);
+    world.advance(wait);
+    // Slips of one's own, in a challenge passed in the end, are given back: one may slip again the next day.
+    let mut door = at_the_door(&world, ADA).await;
+    verify(&mut door, "totp", &world.totp(&enrolled.uri)).await.expect(200);
+}
+
+#[tokio::test]
+async fn sec_063_own_slips_are_given_back() {
+    let (world, _, enrolled) = ada().await;
+    for _ in 0..10 {
+        world.advance(30);
+        let mut door = at_the_door(&world, ADA).await;
+        guess(&world, &mut door, &enrolled, 4).await;
+        verify(&mut door, "totp", &world.totp(&enrolled.uri)).await.expect(200);
+    }
+    assert_eq!(number(&world, "SELECT count(*) FROM guess_budgets WHERE whole_at IS NOT NULL").await, 0);
+}
+
+#[tokio::test]
+async fn sec_066_strangers_at_the_door_do_not_stop_a_trusted_device() {
+    let (world, _, enrolled) = ada().await;
+    let mut laptop = trusted_browser(&world, &enrolled).await;
+    post(&mut laptop, "sign-out", json!({})).await.expect(200);
+    for _ in 0..2 {
+        guess(&world, &mut at_the_door(&world, ADA).await, &enrolled, 5).await;
+    }
+    let mut stranger = at_the_door(&world, ADA).await;
+    assert_eq!(verify(&mut stranger, "totp", &world.totp(&enrolled.uri)).await.status, 429);
+    assert!(is_trusted(&mut laptop, ADA, PASSWORD).await);
+    // And inside, codes are looked at: enough to prove oneself for a change of factors.
+    world.advance(30);
+    verify(&mut laptop, "totp", &world.totp(&enrolled.uri)).await.expect(200);
+}
+
 #[tokio::test]
 async fn sec_066_wrong_passwords_do_not_touch_the_codes() {
     let (world, _, enrolled) = ada().await;
@@ -980,4 +1033,45 @@ async fn sec_119_only_our_own_proxies_say_who_is_asking() {
         let invented = format!("198.51.100.{turn}, 203.0.113.77");
         assert_eq!(knock(&world, "10.0.0.1:1", &invented).await, if turn < 3 { 401 } else { 429 });
     }
+}
+
+// Passwords --------------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn sec_095_passwords_guessed_first_are_refused_wherever_one_is_chosen() {
+    const COMMON: (u16, &str) = (400, "PASSWORD_COMPROMISED");
+    let world = World::new().await;
+    let mut browser = world.browser();
+    for common in [
+        "Passw0rd2024!",
+        "qwertyuiop",
+        "acme-mfa-1",
+        "countersign1",
+        "Lovelace1815",
+        "ada-lovelace-7",
+        "zzzzzzzzz",
+    ] {
+        let new = json!({ "name": "Ada Lovelace", "email": ADA, "password": common });
+        assert_eq!(refused(&post(&mut browser, "sign-up/email", new).await), COMMON, "{common}");
+    }
+    let new = json!({ "name": "Ada Lovelace", "email": ADA, "password": PASSWORD });
+    post(&mut browser, "sign-up/email", new).await.expect(200);
+    for common in ["P4$$w0rd99", "adalovelace"] {
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": common });
+        assert_eq!(refused(&post(&mut browser, "change-password", change).await), COMMON, "{common}");
+        assert_eq!(refused(&reset_password(&world, &mut world.browser(), common).await), COMMON, "{common}");
+    }
+    // Refused or not, the link is not spent, and the old password goes on.
+    sign_in(&mut world.browser(), ADA, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn sec_095_the_operator_may_ask_for_more_or_do_without_the_list() {
+    let world = World::with(|config| config.accounts.passwords.min = 15).await;
+    let sign_up = |password: &str| json!({ "name": "Ada", "email": ADA, "password": password });
+    let short = post(&mut world.browser(), "sign-up/email", sign_up("fourteen signs")).await;
+    assert_eq!(refused(&short), (400, "PASSWORD_TOO_SHORT"));
+    post(&mut world.browser(), "sign-up/email", sign_up("and one of 15 !")).await.expect(200);
+    let world = World::with(|config| config.accounts.passwords.blocklist = false).await;
+    post(&mut world.browser(), "sign-up/email", sign_up("password")).await.expect(200);
 }

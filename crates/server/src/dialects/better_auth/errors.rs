@@ -112,6 +112,7 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::NoPassword => said(400, "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"),
         Denied::PasswordTooShort => said(400, "PASSWORD_TOO_SHORT", "Password too short"),
         Denied::PasswordTooLong => said(400, "PASSWORD_TOO_LONG", "Password too long"),
+        Denied::PasswordCommon => said(400, "PASSWORD_COMPROMISED", "This password is too easy to guess. Please choose another one."),
         Denied::EmailInvalid if asking == Asking::SignIn => said(400, "INVALID_EMAIL", "Invalid email"),
         Denied::EmailInvalid => said(400, "VALIDATION_ERROR", "[body.email] Invalid email address"),
         Denied::EmailTaken => said(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "User already exists. Use another email."),

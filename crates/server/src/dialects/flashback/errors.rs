@@ -103,6 +103,7 @@ pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
         Denied::BadCredentials => said(401, "INVALID_PASSWORD", "Invalid email or password"),
         Denied::EmailUnverified => said(401, "USER_INACTIVE", "Verify your email address first"),
         Denied::PasswordTooShort => said(400, "PASSWORD_TOO_SHORT", "The password must have at least 8 characters"),
+        Denied::PasswordCommon => said(400, "PASSWORD_TOO_COMMON", "This password is too easy to guess. Please choose another one"),
         Denied::PasswordTooLong => said(400, "PASSWORD_TOO_LONG", "The password is too long"),
         Denied::PasswordLacks(Ingredient::UpperCase) => said(400, "PASSWORD_TOO_WEAK", "The password must contain an upper-case letter"),
         Denied::PasswordLacks(Ingredient::LowerCase) => said(400, "PASSWORD_TOO_WEAK", "The password must contain a lower-case letter"),
@@ -143,6 +144,6 @@ pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
         // Nothing on this wire leads here.
         Denied::WrongPassword | Denied::NoPassword | Denied::PasswordRequired | Denied::CodeRequired | Denied::EmailAlreadyVerified
         | Denied::EmailUnchanged | Denied::NothingToUpdate | Denied::KeyRefused | Denied::KeyNotFound | Denied::TooManyKeys { .. }
-        | Denied::AlreadySetUp => said(400, "BAD_REQUEST", "Bad request"),
+        | Denied::AlreadySetUp | Denied::RecoveryGone | Denied::RecoveryWaiting { .. } | Denied::ReasonRequired => said(400, "BAD_REQUEST", "Bad request"),
     }
 }

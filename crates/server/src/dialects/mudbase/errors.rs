@@ -110,6 +110,7 @@ pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
         Denied::CodeRequired if asking == Asking::Login => said(401, "Two-factor code required", "TWO_FACTOR_REQUIRED", "Provide totpToken"),
         Denied::CodeRequired => said(400, "Two-factor code required", "TWO_FACTOR_REQUIRED", "Provide totpToken"),
         Denied::PasswordTooShort => invalid(&[format!("\"password\" length must be at least {} characters long", Rules::default().min)]),
+        Denied::PasswordCommon => invalid(&["\"password\" is too easy to guess".to_owned()]),
         Denied::PasswordTooLong => invalid(&[format!("\"password\" length must be less than or equal to {} characters long", Rules::default().max)]),
         Denied::EmailInvalid => invalid(&["\"email\" must be a valid email".to_owned()]),
         Denied::FieldTooLong { field, max } => invalid(&[format!("\"{field}\" length must be less than or equal to {max} characters long")]),
@@ -139,7 +140,8 @@ pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
             answer(409, &json!({ "error": error, "soleOwnedOrgs": organisations }))
         }
         // Nothing on this wire leads here.
-        Denied::PasswordLacks(_) | Denied::EmailAlreadyVerified | Denied::EmailMismatch | Denied::EmailUnchanged | Denied::AlreadySetUp => {
+        Denied::PasswordLacks(_) | Denied::EmailAlreadyVerified | Denied::EmailMismatch | Denied::EmailUnchanged | Denied::AlreadySetUp
+        | Denied::RecoveryGone | Denied::RecoveryWaiting { .. } | Denied::ReasonRequired => {
             said(400, "Bad request", "BAD_REQUEST", "This cannot be done")
         }
     }

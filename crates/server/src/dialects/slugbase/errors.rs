@@ -135,7 +135,7 @@ hears_operations!(No);
 
 #[rustfmt::skip]
 pub(super) fn reply(surface: &Surface, no: No, (asking, voice): (Asking, Voice)) -> Reply {
-    let said = match no {
+    match no {
         No::Denied(denied) => return refusal(surface, &denied, (asking, voice)),
         No::Fault(fault) if fault.log_and_judge() => return Said::of(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again.").shaped(voice).header(header::RETRY_AFTER, "2"),
         No::Fault(_) => Said::of(500, "INTERNAL", match asking {
@@ -151,8 +151,7 @@ pub(super) fn reply(surface: &Surface, no: No, (asking, voice): (Asking, Voice))
         No::CrossSite => Said::of(403, "INVALID_ORIGIN", "Invalid origin"),
         No::Limited(quota) => Said::of(429, "RATE_LIMITED", quota.refusal),
         No::Only(said) => said,
-    };
-    said.shaped(voice)
+    }.shaped(voice)
 }
 
 /// A refusal, and what the browser must hear beside it.
@@ -180,6 +179,7 @@ fn said(denied: &Denied, asking: Asking) -> Said {
         Denied::PasswordRequired => Said::of(400, "PASSWORD_REQUIRED", "Password is required").about("password"),
         Denied::CodeRequired => Said::of(400, "CODE_REQUIRED", "Code is required").about("code"),
         Denied::PasswordTooShort => password("Password must be at least 8 characters long"),
+        Denied::PasswordCommon => password("Password is too easy to guess. Please choose another one"),
         Denied::PasswordTooLong => password("Password must be no more than 128 characters"),
         Denied::PasswordLacks(Ingredient::UpperCase) => password("Password must contain at least one uppercase letter"),
         Denied::PasswordLacks(Ingredient::LowerCase) => password("Password must contain at least one lowercase letter"),
@@ -210,8 +210,8 @@ fn said(denied: &Denied, asking: Asking) -> Said {
         Denied::AlreadySetUp => Said::of(403, "ALREADY_INITIALIZED", "System already initialized"),
         Denied::SoleOwner { .. } => Said::of(409, "SOLE_OWNER", "You are the only owner of an organization that has other members"),
         // Nothing on this wire leads here.
-        Denied::NoPassword | Denied::EmailAlreadyVerified | Denied::EmailMismatch | Denied::EmailUnchanged
-        | Denied::NothingToUpdate | Denied::NotPermitted | Denied::NoOrganisation | Denied::UserNotFound
-        | Denied::SessionNotFound | Denied::RefreshRefused => Said::of(400, "BAD_REQUEST", "Bad request"),
+        Denied::NoPassword | Denied::EmailAlreadyVerified | Denied::EmailMismatch | Denied::EmailUnchanged | Denied::NothingToUpdate
+        | Denied::NotPermitted | Denied::NoOrganisation | Denied::UserNotFound | Denied::SessionNotFound | Denied::RefreshRefused
+        | Denied::RecoveryGone | Denied::RecoveryWaiting { .. } | Denied::ReasonRequired => Said::of(400, "BAD_REQUEST", "Bad request"),
     }
 }

@@ -41,7 +41,7 @@ pub const DIALECT: Dialect = Dialect {
     base: "/api",
     routes: || table().list(),
     speak,
-    // Mudbase's clients read there, and nowhere else, whether the second factor is on; ours read `/api/auth/me`.
+    // Mudbase's clients read the second factor's state there and nowhere else.
     yields: &["GET /api/users/me"],
     normal: express_paths::normal,
     refuse,

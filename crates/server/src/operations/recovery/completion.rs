@@ -19,7 +19,8 @@ use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose, challenge, organisations, passwords,
+        Act, Outcome, Whose, challenge, organisations,
+        passwords::{self, Person},
         recovery::{Held, find, find_locked, tell},
         sessions::{self, Handover, Minted, NewSession},
     },
@@ -46,9 +47,6 @@ pub struct Completed {
 
 /// Completes a recovery, once. Everything that opened the account before is gone in the same transaction.
 pub async fn complete(ctx: &Ctx, visitor: &Visitor, claim: &str, asked: Completion) -> Outcome<Completed> {
-    if let Some(password) = &asked.new_password {
-        passwords::fits(password)?;
-    }
     let act = Act::begin(ctx, visitor);
     let ticket = Held::Claim(claim).ticket(&act).ok_or(Denied::RecoveryGone)?;
     let (looked_at, now) = (ticket.clone(), act.now);
@@ -59,6 +57,11 @@ pub async fn complete(ctx: &Ctx, visitor: &Visitor, claim: &str, asked: Completi
     one.may_complete(user.security_version, shown, now)?;
     if user.password.is_some() && asked.new_password.is_none() {
         return Err(Denied::PasswordRequired.into());
+    }
+    if let Some(password) = &asked.new_password {
+        let family_name = user.family_name.as_deref();
+        let person = Person { email: &user.email, name: &user.name, family_name };
+        passwords::fits(ctx, password, &[], person)?;
     }
     let hash = match asked.new_password {
         Some(password) => Some(passwords::hash(ctx, password).await?),
