@@ -135,7 +135,7 @@ async fn keys_read_and_enrol_and_do_nothing_else() {
         let (world, line, key) = (&world, line.to_owned(), key.clone());
         async move { by_header(world, &line, &key, body).await }
     };
-    for path in ["/api/auth/me", "/api/users/me", "/api/auth/mfa/status", "/api/tokens"] {
+    for path in ["/api/auth/me", "/slugbase/api/users/me", "/api/auth/mfa/status", "/api/tokens"] {
         by_key(&format!("GET {path}"), None).await.expect(200);
     }
     let listed = by_key("GET /api/tokens", None).await.body;
