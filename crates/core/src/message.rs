@@ -115,6 +115,8 @@ pub enum Notice {
     },
     BackupCodesRenewed,
     TrustedDeviceAdded,
+    /// A trusted device's old value came again, so a copy exists; the device is trusted no longer.
+    TrustedDeviceStolen,
     /// An administrator took every factor away.
     SecondFactorReset,
     ApiKeyAdded,

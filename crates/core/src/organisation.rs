@@ -100,16 +100,30 @@ pub struct Membership {
 }
 
 /// Whether one person may take another's factors away so that they enrol anew. Nobody resets a peer, a superior
-/// or themselves (SEC-105). A reset reaches into every organisation the other belongs to, so the one who resets must
-/// administer each of them.
+/// or themselves (SEC-105).
 pub fn may_reset(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership])) -> Result<(), Denied> {
+    stands_over(actor, target, |own, theirs| own.rank() > theirs.rank())
+}
+
+/// Whether one person may vouch for another's recovery, which two of them do for somebody who administers. Peers
+/// may; nobody vouches for a superior or themselves.
+pub fn may_vouch(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership])) -> Result<(), Denied> {
+    stands_over(actor, target, |own, theirs| own.rank() >= theirs.rank())
+}
+
+/// Either reaches into every organisation the other belongs to, so the actor must administer each of them.
+fn stands_over(
+    actor: (&UserId, &[Membership]),
+    target: (&UserId, &[Membership]),
+    high_enough: impl Fn(Role, Role) -> bool,
+) -> Result<(), Denied> {
     let (actor, own) = actor;
     let (other, theirs) = target;
     let role_in = |id: &OrganisationId| own.iter().find(|one| one.organisation.id == *id).map(|one| one.role);
-    let outranks = |one: &Membership| {
-        role_in(&one.organisation.id).is_some_and(|role| role.administers() && role.rank() > one.role.rank())
+    let over = |one: &Membership| {
+        role_in(&one.organisation.id).is_some_and(|role| role.administers() && high_enough(role, one.role))
     };
-    if actor != other && !theirs.is_empty() && theirs.iter().all(outranks) {
+    if actor != other && !theirs.is_empty() && theirs.iter().all(over) {
         Ok(())
     } else {
         Err(Denied::NotPermitted)
@@ -192,6 +206,22 @@ mod tests {
             assert_eq!(may_make_keys(&own).is_ok(), allowed, "{role:?}");
         }
         assert_eq!(may_make_keys(&[]), Err(Denied::NotPermitted));
+    }
+
+    #[test]
+    fn peers_vouch_for_each_other_and_never_for_a_superior() {
+        let (ada, bob) = (UserId::from("ada".to_owned()), UserId::from("bob".to_owned()));
+        for (actor, target, allowed) in [
+            (Role::Owner, Role::Owner, true),
+            (Role::Admin, Role::Admin, true),
+            (Role::Admin, Role::Owner, false),
+            (Role::Billing, Role::Member, false),
+        ] {
+            let (own, theirs) = ([member("a", actor)], [member("a", target)]);
+            assert_eq!(may_vouch((&ada, &own), (&bob, &theirs)).is_ok(), allowed, "{actor:?} {target:?}");
+        }
+        let own = [member("a", Role::Owner)];
+        assert_eq!(may_vouch((&ada, &own), (&ada, &own)), Err(Denied::NotPermitted));
     }
 
     #[test]

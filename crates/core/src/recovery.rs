@@ -202,7 +202,7 @@ impl Recovery {
         now: Timestamp,
     ) -> Result<Shortening, Denied> {
         let (theirs, account_version) = target;
-        organisation::may_reset(admin, (&self.user_id, theirs))?;
+        organisation::may_vouch(admin, (&self.user_id, theirs))?;
         let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
         let reason = reason.trim();
         if reason.is_empty() {
@@ -232,13 +232,13 @@ impl Recovery {
         now: Timestamp,
     ) -> Result<Shortening, Denied> {
         let ((first, second), (theirs, account_version)) = (admins, target);
-        organisation::may_reset(second, (&self.user_id, theirs))?;
+        organisation::may_vouch(second, (&self.user_id, theirs))?;
         self.may_be_shortened(account_version, now)?;
         let asked = self.shortening.as_ref().ok_or(Denied::RecoveryGone)?;
         if asked.asked_by == *second.0 || asked.asked_by != *first.0 {
             return Err(Denied::NotPermitted);
         }
-        organisation::may_reset(first, (&self.user_id, theirs))?;
+        organisation::may_vouch(first, (&self.user_id, theirs))?;
         let (approved_by, in_force_since) = (Some(second.0.clone()), Some(now));
         Ok(Shortening { approved_by, in_force_since, ..asked.clone() })
     }

@@ -485,6 +485,7 @@ mod tests {
             Notice::BackupCodeUsed { left: 7 },
             Notice::BackupCodesRenewed,
             Notice::TrustedDeviceAdded,
+            Notice::TrustedDeviceStolen,
             Notice::SecondFactorReset,
             Notice::ApiKeyAdded,
             Notice::SessionStolen,

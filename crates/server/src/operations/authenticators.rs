@@ -25,7 +25,7 @@ use crate::{
         challenge::{self, Typed},
         passwords,
         sessions::{self, Handover, Minted, SignedIn},
-        sign_in, trusted_devices,
+        trusted_devices,
     },
     store::Tx,
 };
@@ -347,7 +347,7 @@ pub async fn overview(ctx: &Ctx, who: &SignedIn) -> Outcome<Overview> {
 /// The same for somebody who has shown a first factor and stands before an open challenge.
 pub async fn overview_at_the_door(ctx: &Ctx, challenge: &str) -> Outcome<Overview> {
     let act = Act::begin(ctx, &Visitor::default());
-    let digest = sign_in::challenge_digest(&ctx.vault, challenge);
+    let digest = challenge::digest(&ctx.vault, challenge);
     let found = ctx.store.read(move |tx| {
         let Some(challenge) = tx.challenge(&digest)? else { return Ok(None) };
         match tx.user(&challenge.user_id)? {

@@ -26,9 +26,10 @@ use crate::{
         emails::LinkShape,
         enrol, recovery,
         sessions::{self, Handover, Minted, NewSession, SignedIn},
-        sign_in, trusted_devices,
+        trusted_devices,
     },
     store::{NewCode, Tx},
+    vault::Vault,
 };
 
 /// Who is answering: a live session wins over a challenge; the tokens as the browser sent them.
@@ -161,12 +162,16 @@ fn find_asker(act: &Act, tx: &mut Tx<'_>, answerer: &Answerer) -> Result<Option<
     let Some(token) = &answerer.challenge else {
         return Ok(None);
     };
-    let digest = sign_in::challenge_digest(&act.vault, token);
+    let digest = digest(&act.vault, token);
     let Some(challenge) = tx.challenge(&digest)? else {
         return Ok(None);
     };
     tx.lock_user(&challenge.user_id)?;
     Ok(tx.challenge(&digest)?.map(Asker::Door))
+}
+
+pub(crate) fn digest(vault: &Vault, token: &str) -> Vec<u8> {
+    vault.digest("challenge", &[token.as_bytes()])
 }
 
 fn user_of(asker: &Asker) -> &UserId {
@@ -374,7 +379,7 @@ fn prove_inside(
 /// Ends an open question unanswered: whoever held it leaves. Says nothing if there is none.
 pub async fn give_up(ctx: &Ctx, visitor: &Visitor, token: Secret<String>) -> Outcome<()> {
     let act = Act::begin(ctx, visitor);
-    let digest = sign_in::challenge_digest(&ctx.vault, token.expose());
+    let digest = digest(&ctx.vault, token.expose());
     ctx.write(move |tx| {
         let Some(challenge) = tx.challenge(&digest)? else { return Ok(Ok(())) };
         tx.lock_user(&challenge.user_id)?;

@@ -34,10 +34,9 @@ use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose,
+        Act, Outcome, Whose, challenge,
         emails::{self, LinkShape, Mailer},
         sessions::SignedIn,
-        sign_in,
     },
     store::{Purpose, Ticket, Tx},
 };
@@ -62,7 +61,7 @@ pub async fn request(ctx: &Ctx, visitor: &Visitor, asked: Asked<'_>) -> Outcome<
     let act = Act::begin(ctx, visitor);
     let (email, challenge) = match asked {
         Asked::Address(email) => (Some(user::email(email).ok_or(Denied::EmailInvalid)?), None),
-        Asked::Challenge(token) => (None, Some(sign_in::challenge_digest(&ctx.vault, token))),
+        Asked::Challenge(token) => (None, Some(challenge::digest(&ctx.vault, token))),
     };
     let mailer = Mailer::new(ctx, LinkShape { before: BEGIN_PAGE.to_owned(), ..LinkShape::default() });
     ctx.write(move |tx| {

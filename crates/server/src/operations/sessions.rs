@@ -1,5 +1,7 @@
 //! Sessions: who is asking, how long they may go on, and ending it.
 
+use std::time::Duration;
+
 use countersign_core::{
     assurance::Proofs,
     denied::Denied,
@@ -18,7 +20,7 @@ pub use crate::store::SignedIn;
 use crate::{
     ctx::Ctx,
     fault::Fault,
-    operations::{Act, Outcome, Whose, tokens::Wire},
+    operations::{Act, Outcome, Whose},
     store::Tx,
     vault::Vault,
 };
@@ -35,6 +37,13 @@ pub struct Minted {
 pub struct Current {
     pub who: SignedIn,
     pub renewed: bool,
+}
+
+/// A wire whose clients hold access tokens: its name, which is part of the audience, and how long they live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wire {
+    pub name: &'static str,
+    pub lifetime: Duration,
 }
 
 /// How a surface can hand a new session over.

@@ -32,7 +32,6 @@ use crate::{
         trusted_devices,
     },
     store::{Purpose, Tx},
-    vault::Vault,
 };
 
 /// Length of a challenge token, `[A-Za-z0-9_-]`: 192 bits (SEC-058 asks for 128).
@@ -269,7 +268,7 @@ fn admit(act: &Act, tx: &mut Tx<'_>, admission: Admission<'_>) -> Result<SignedI
     let second_factor_is_on = authenticator::second_factor_is_on(&authenticators);
     let proofs = Proofs::of(Method::Password, act.now);
     let trusted_device = match trusted {
-        Some(value) if second_factor_is_on => trusted_devices::present(act, tx, &user.id, value)?,
+        Some(value) if second_factor_is_on => trusted_devices::present(act, tx, &user, value)?,
         _ => None,
     };
     let policy = act.policy_for(tx, &user)?;
@@ -305,12 +304,8 @@ fn ask(
         security_version: user.security_version,
         expires_at: act.now + LIFETIME,
     };
-    tx.insert_challenge(&challenge, &challenge_digest(&act.vault, token.expose()), act.now)?;
+    tx.insert_challenge(&challenge, &challenge::digest(&act.vault, token.expose()), act.now)?;
     tx.evict_challenges(&user.id, OPEN_MAX)?;
     act.record(tx, Kind::ChallengeOpened, Whose::user(&user.id), json!({ "challenge": challenge.id }))?;
     Ok(token)
-}
-
-pub(crate) fn challenge_digest(vault: &Vault, token: &str) -> Vec<u8> {
-    vault.digest("challenge", &[token.as_bytes()])
 }

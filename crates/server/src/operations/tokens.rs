@@ -17,6 +17,7 @@ use countersign_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub use crate::operations::sessions::Wire;
 use crate::{
     ctx::Ctx,
     operations::{
@@ -104,13 +105,6 @@ pub fn mint(ctx: &Ctx, who: &SignedIn) -> Outcome<String> {
         name: &who.user.name,
     };
     Ok(ctx.vault.sign_token(None, &claims)?)
-}
-
-/// A wire whose clients hold access tokens: its name, which is part of the audience, and how long they live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wire {
-    pub name: &'static str,
-    pub lifetime: Duration,
 }
 
 /// `typ` of an access token (RFC 9068 §2.1) and of what somebody holds who owes a second step (SEC-086).

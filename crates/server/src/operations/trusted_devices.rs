@@ -54,7 +54,7 @@ pub struct Renewed {
 pub(crate) fn present(
     act: &Act,
     tx: &mut Tx<'_>,
-    user: &UserId,
+    user: &User,
     value: &str,
 ) -> Result<Option<Renewed>, Fault> {
     let presented = digest(act, value);
@@ -62,21 +62,22 @@ pub(crate) fn present(
         return Ok(None);
     };
     let detail = json!({ "device": device.id });
-    match device.judge(which, user, act.now) {
+    match device.judge(which, &user.id, act.now) {
         Trust::Granted => {
             let fresh = Secret::new(entropy::url_safe(act.dice(), VALUE_LENGTH));
             let new_digest = digest(act, fresh.expose());
             if !tx.rotate_trusted_device(&device.id, &presented, &new_digest, act.now)? {
                 return Ok(None);
             }
-            act.record(tx, Kind::TrustedDeviceUsed, Whose::user(user), detail)?;
+            act.record(tx, Kind::TrustedDeviceUsed, Whose::user(&user.id), detail)?;
             let seconds_left = device.expires_at.since(act.now).as_secs();
             Ok(Some(Renewed { value: fresh, seconds_left }))
         }
         Trust::Withheld => Ok(None),
         Trust::Stolen => {
             tx.delete_trusted_device(&device.id)?;
-            act.record(tx, Kind::TrustedDeviceStolen, Whose::user(user), detail)?;
+            act.record(tx, Kind::TrustedDeviceStolen, Whose::user(&user.id), detail)?;
+            act.notify(tx, user, Notice::TrustedDeviceStolen)?;
             Ok(None)
         }
     }

@@ -797,6 +797,8 @@ async fn sec_082_a_copy_of_a_trusted_device_gives_itself_away() {
     assert!(!is_trusted(&mut copy, ADA, PASSWORD).await, "an old value is worth nothing");
     assert!(!is_trusted(&mut browser, ADA, PASSWORD).await, "and ends the device it came from");
     assert_eq!(number(&world, "SELECT count(*) FROM events WHERE kind = 'trusted_device.stolen'").await, 1);
+    let told = world.mail().await.iter().filter(|mail| mail.subject.contains("trusted device")).count();
+    assert_eq!(told, 2, "of the trust, and of its end");
 }
 
 #[tokio::test]

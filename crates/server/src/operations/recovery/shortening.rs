@@ -115,7 +115,7 @@ pub async fn of_member(ctx: &Ctx, who: &SignedIn, user: &UserId) -> Outcome<Opti
     let (admin, user, now) = (who.user.id.clone(), user.clone(), ctx.clock.now());
     let looked = ctx.store.read(move |tx| {
         let (own, theirs) = (tx.memberships(&admin)?, tx.memberships(&user)?);
-        if let Err(denied) = organisation::may_reset((&admin, &own), (&user, &theirs)) {
+        if let Err(denied) = organisation::may_vouch((&admin, &own), (&user, &theirs)) {
             return Ok(Err(denied));
         }
         let (Some(target), open) = (tx.user(&user)?, tx.open_recovery(&user)?) else {
