@@ -116,3 +116,16 @@ async fn whoever_must_enrol_may_do_nothing_else() {
     let body = json!({ "code": world.totp(&uri), "password": PASSWORD });
     assert_eq!(post(&mut ada, "/api/auth/mfa/disable", body).await.expect(409).code(), "MFA_REQUIRED");
 }
+
+#[tokio::test]
+async fn signing_out_ends_the_question_that_waits() {
+    let world = World::new().await;
+    let (uri, _) = enrol(&world, &mut owner(&world).await).await;
+    let mut door = world.browser();
+    log_in(&mut door).await.expect(200);
+    let mut copy = super::only(&world, &door, PENDING);
+    post(&mut door, "/api/auth/logout", json!({})).await.expect(200);
+    assert!(!door.jar.contains_key(PENDING));
+    let over = verify(&mut copy, &world.totp(&uri)).await.expect(401);
+    assert_eq!(over.code(), "MFA_PENDING_INVALID");
+}
