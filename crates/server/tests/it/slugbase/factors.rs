@@ -129,3 +129,17 @@ async fn signing_out_ends_the_question_that_waits() {
     let over = verify(&mut copy, &world.totp(&uri)).await.expect(401);
     assert_eq!(over.code(), "MFA_PENDING_INVALID");
 }
+
+#[tokio::test]
+async fn a_reset_password_ends_the_keys_that_could_enrol_for_a_thief() {
+    let world = World::new().await;
+    let mut ada = owner(&world).await;
+    let key = post(&mut ada, "/api/tokens", json!({ "name": "thief's" })).await.expect(201);
+    let key = key.body["token"].as_str().unwrap().to_owned();
+    post(&mut ada, "/api/password-reset/request", json!({ "email": ADA })).await.expect(200);
+    let link = world.mailed_link(ADA).await;
+    let body = json!({ "token": link.split("token=").nth(1).unwrap(), "password": "An0ther$ecret!" });
+    post(&mut ada, "/api/password-reset/reset", body).await.expect(200);
+    super::by_header(&world, "POST /api/auth/mfa/enroll/begin", &key, None).await.expect(401);
+    super::by_header(&world, "GET /api/auth/me", &key, None).await.expect(401);
+}
