@@ -1,6 +1,6 @@
 //! The second factor on this wire: attempts, fresh sign-ins, what other dialects enrolled, who must enrol.
 
-use countersign::store::Value as Cell;
+use countersign::{config::Deletion, store::Value as Cell};
 use serde_json::json;
 
 use super::{ADA, PASSWORD, PENDING, SID, TOKEN, enrol, get, log_in, owner, post, set};
@@ -142,4 +142,18 @@ async fn a_reset_password_ends_the_keys_that_could_enrol_for_a_thief() {
     post(&mut ada, "/api/password-reset/reset", body).await.expect(200);
     super::by_header(&world, "POST /api/auth/mfa/enroll/begin", &key, None).await.expect(401);
     super::by_header(&world, "GET /api/auth/me", &key, None).await.expect(401);
+}
+
+#[tokio::test]
+async fn looking_at_the_link_that_deletes_the_account_deletes_nothing() {
+    let world = World::with(|config| config.accounts.deletion = Deletion::Mail).await;
+    let mut ada = owner(&world).await;
+    let csrf = ada.jar[super::CSRF].clone();
+    super::ask(&mut ada, "DELETE /api/users/me", &[("x-csrf-token", &csrf)], None).await.expect(200);
+    let link = world.mailed_link(ADA).await;
+    let path = format!("/slugbase/api/users/me/delete?{}", link.split('?').nth(1).unwrap());
+    super::ask(&mut ada, &format!("HEAD {path}"), &[], None).await;
+    get(&mut ada, "/api/auth/me").await.expect(200);
+    get(&mut ada, &path).await.expect(200);
+    get(&mut ada, "/api/auth/me").await.expect(401);
 }
