@@ -152,8 +152,9 @@ pub async fn request_password_reset(
     .await
 }
 
-/// Sets a new password by mailed link. Ends every session, trusted device and open question of the user;
-/// the second factor stays and no session is made (SEC-078, SEC-103).
+/// Sets a new password by mailed link. Ends every session, trusted device, API key and open question of the user:
+/// a key that a thief made could enrol the thief's authenticator. The second factor stays and no session is made
+/// (SEC-078, SEC-103).
 pub async fn reset_password(
     ctx: &Ctx,
     visitor: &Visitor,
@@ -181,6 +182,7 @@ pub async fn reset_password(
         tx.void_links(&id, &VOID_WITH_PASSWORD, act.now)?;
         tx.delete_sessions(&id, None)?;
         tx.delete_trusted_devices(&id)?;
+        tx.delete_api_keys(&id)?;
         act.record(tx, Kind::PasswordReset, Whose::user(&id), json!({}))?;
         act.notify(tx, &user, Notice::PasswordChanged)?;
         Ok(Ok(()))

@@ -116,7 +116,14 @@ pub async fn of(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
     Ok(ctx.store.read(move |tx| tx.memberships(&user)).await?)
 }
 
-/// The same of somebody who may make keys for an organisation; a refusal for everybody else.
+/// Whether the person administers the server's own organisation. To administer one of their own, which anybody
+/// may found, makes nobody the administrator of this one.
+pub async fn administers_home(ctx: &Ctx, user: &UserId) -> Outcome<bool> {
+    let is_home = |one: &Membership| one.organisation.external_id.as_deref() == Some(HOME);
+    Ok(of(ctx, user).await?.iter().any(|one| is_home(one) && one.role.administers()))
+}
+
+/// What somebody belongs to who may make keys for an organisation; a refusal for everybody else.
 pub async fn of_a_key_maker(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
     let own = of(ctx, user).await?;
     organisation::may_make_keys(&own)?;

@@ -141,12 +141,17 @@ pub async fn list_while_young(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<Session>
     list(ctx, who).await
 }
 
-/// Ends the session of this token, if there is one.
+/// Ends the session of this token, if there is one. A refresh token that was exchanged meanwhile names it still:
+/// whoever else exchanged it must not be left signed in.
 pub async fn sign_out(ctx: &Ctx, visitor: &Visitor, token: &str, handover: Handover) -> Outcome<()> {
     let act = Act::begin(ctx, visitor);
     let digest = digest(&ctx.vault, handover, token);
     ctx.write(move |tx| {
-        if let Some(who) = tx.signed_in(&digest)? {
+        let found = match (tx.signed_in(&digest)?, tx.spent_refresh_token(&digest)?) {
+            (None, Some(id)) => tx.signed_in_by_id(&id)?,
+            (found, _) => found,
+        };
+        if let Some(who) = found {
             end(&act, tx, &who)?;
         }
         Ok(Ok(()))

@@ -10,7 +10,7 @@ use countersign_core::{
     entropy,
     ids::SessionId,
     secret::Secret,
-    session::Reach,
+    session::{Reach, Scope},
     time::{MINUTE, Timestamp},
     user::User,
 };
@@ -107,8 +107,10 @@ pub fn mint(ctx: &Ctx, who: &SignedIn) -> Outcome<String> {
     Ok(ctx.vault.sign_token(None, &claims)?)
 }
 
-/// `typ` of an access token (RFC 9068 §2.1) and of what somebody holds who owes a second step (SEC-086).
+/// `typ` of an access token (RFC 9068 §2.1), of one for a session that may only enrol, which nobody who checks it
+/// offline shall take for access, and of what somebody holds who owes a second step (SEC-086).
 const ACCESS: &str = "at+jwt";
+const ENROLMENT: &str = "mfa-enrolment+jwt";
 const PENDING: &str = "mfa-pending+jwt";
 
 impl Wire {
@@ -135,7 +137,8 @@ pub fn access(ctx: &Ctx, wire: Wire, who: &SignedIn, extra: Map<String, Value>) 
         "acr": proofs.aal().acr(),
         "amr": proofs.amr(),
     });
-    Ok(Secret::new(ctx.vault.sign_token(Some(ACCESS), &merged(extra, ours))?))
+    let typ = if who.session.scope == Scope::Full { ACCESS } else { ENROLMENT };
+    Ok(Secret::new(ctx.vault.sign_token(Some(typ), &merged(extra, ours))?))
 }
 
 fn merged(mut claims: Map<String, Value>, ours: Value) -> Map<String, Value> {
@@ -151,12 +154,13 @@ struct Held {
     sid: String,
 }
 
-/// Whoever holds this access token, if its session is alive and reaches so far.
+/// Whoever holds this access token, if its session is alive and reaches so far. What that is, the store says: a
+/// token keeps its type when its session rises or falls.
 pub async fn holder(ctx: &Ctx, wire: Wire, token: &str, reach: Reach) -> Outcome<Option<SignedIn>> {
     let now = ctx.clock.now();
     let (audience, issuer) = (wire.audience(ctx), ctx.config.origin());
-    let held: Option<Held> = ctx.vault.verify_token(Some(ACCESS), &audience, issuer, token, now);
-    let Some(held) = held else { return Ok(None) };
+    let read = |typ| ctx.vault.verify_token::<Held>(Some(typ), &audience, issuer, token, now);
+    let Some(held) = read(ACCESS).or_else(|| read(ENROLMENT)) else { return Ok(None) };
     let id = SessionId::from(held.sid);
     let found = ctx.store.read(move |tx| tx.signed_in_by_id(&id)).await?;
     let found = found.filter(|who| who.user.id.as_str() == held.sub);

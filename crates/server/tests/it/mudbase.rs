@@ -20,6 +20,7 @@ use countersign::{
     store::Tx,
 };
 use countersign_core::session::{Reach, Visitor};
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use crate::world::{self, PASSWORD, Reply, World};
@@ -313,6 +314,12 @@ async fn changing_a_password_can_be_made_to_ask_for_a_code() {
     stranger.refresh().await.expect(401);
 }
 
+fn typ(token: &str) -> Value {
+    let header = token.split('.').next().unwrap();
+    let header: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
+    header["typ"].clone()
+}
+
 #[tokio::test]
 async fn whoever_must_enrol_can_do_that_and_leave() {
     let world = World::new().await;
@@ -325,7 +332,10 @@ async fn whoever_must_enrol_can_do_that_and_leave() {
     let due = ada.log_in(ADA, json!({})).await.expect(403);
     assert_members(&due.body, "error code details token refreshToken expiresIn");
     assert_eq!(due.code(), "TWO_FACTOR_ENROLLMENT_REQUIRED");
+    assert_eq!(typ(&ada.token), "at+jwt");
     ada.keep(&due);
+    // Whoever checks tokens offline must see that this one is no access (SEC-086).
+    assert_eq!(typ(&ada.token), "mfa-enrolment+jwt");
     for (method, path, body) in [
         ("GET", "/users/me", Value::Null),
         ("GET", "/auth/session", Value::Null),
@@ -348,6 +358,7 @@ async fn whoever_must_enrol_can_do_that_and_leave() {
     ada.get("/users/me").await.expect(200);
     let granted = ada.refresh().await.expect(200);
     ada.keep(&granted);
+    assert_eq!(typ(&ada.token), "at+jwt");
     ada.post("/auth/logout", Value::Null).await.expect(200);
     ada.get("/users/me").await.expect(401);
     ada.refresh().await.expect(401);

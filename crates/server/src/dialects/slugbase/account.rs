@@ -1,6 +1,6 @@
 //! The account and its API tokens, and what the server says of itself (contract §2).
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use countersign_core::{
     api_key::LIFETIME_MAX,
     ids::{self, ApiKeyId},
@@ -53,10 +53,11 @@ pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
     }
 }
 
-/// Follows the mailed link that asks once more, where the operator wants one.
+/// Follows the mailed link that asks once more, where the operator wants one. Whoever only looks, by `HEAD`,
+/// follows nothing (SEC-121).
 pub(super) async fn confirm_delete(asked: Asked) -> Result<Reply, No> {
     let who = asked.who(Reach::Everything)?;
-    let token = asked.query("token").unwrap_or_default();
+    let token = asked.query("token").filter(|_| asked.parts.method != Method::HEAD).unwrap_or_default();
     accounts::confirm_delete(asked.ctx(), &asked.visitor, who, &token).await?;
     Ok(gone(&asked))
 }

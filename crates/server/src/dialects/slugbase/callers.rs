@@ -141,8 +141,7 @@ impl Surface {
     }
 
     pub async fn is_admin(&self, user: &User) -> Result<bool, No> {
-        let memberships = organisations::of(&self.ctx, &user.id).await?;
-        Ok(memberships.iter().any(|one| one.role.administers()))
+        Ok(organisations::administers_home(&self.ctx, &user.id).await?)
     }
 }
 

@@ -4,7 +4,7 @@ use countersign_core::secret::Secret;
 use serde_json::json;
 
 use super::{
-    callers::{Asked, PENDING},
+    callers::{Asked, PENDING, SESSION_ID, TOKEN},
     errors::No,
     sign_up::email,
     wire,
@@ -14,7 +14,6 @@ use crate::{
     http::{javascript::is_truthy, reply::Reply},
     operations::{
         challenge::{self, Answered, Answerer, Wishes},
-        sessions::Handover,
         sign_in::{self, PasswordSignIn, SignedInOrAsked},
     },
 };
@@ -46,10 +45,9 @@ pub(super) async fn log_in(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) async fn verify(asked: Asked) -> Result<Reply, No> {
-    let challenge = asked.challenge()?;
+    let challenge = Some(asked.challenge()?.expose().clone());
     let typed = wire::code(&asked.code()?);
-    let challenge = Some(challenge.expose().clone());
-    let answerer = Answerer { session: None, challenge, handover: Handover::Token };
+    let answerer = Answerer { challenge, ..Answerer::default() };
     let answered =
         challenge::answer(asked.ctx(), &asked.visitor, answerer, (typed, Wishes::default())).await?;
     let Answered::SignedIn { user, session, .. } = answered else {
@@ -64,7 +62,9 @@ pub(super) async fn verify(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn log_out(asked: Asked) -> Result<Reply, No> {
     asked.leave().await?;
-    Ok(wire::message("Logged out")
-        .cookies(asked.surface.clear_session())
-        .cookie(asked.surface.clear(PENDING)))
+    if let Ok(challenge) = asked.challenge() {
+        challenge::give_up(asked.ctx(), &asked.visitor, challenge).await?;
+    }
+    let gone = [TOKEN, SESSION_ID, PENDING].map(|name| asked.surface.clear(name));
+    Ok(wire::message("Logged out").cookies(gone))
 }

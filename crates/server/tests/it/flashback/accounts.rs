@@ -149,6 +149,18 @@ async fn a_refresh_token_that_comes_twice_ends_its_session_and_the_owner_hears()
 }
 
 #[tokio::test]
+async fn logging_out_with_a_refresh_token_that_a_thief_exchanged_ends_the_session() {
+    let world = World::new().await;
+    let mut ada = Client::new(&world);
+    ada.register(ADA).await;
+    let mut thief = ada.clone();
+    thief.refresh().await.expect(200);
+    ada.post("/user/logout", json!({ "refresh_token": ada.refresh })).await.expect(200);
+    assert!(!thief.is_in().await);
+    assert_eq!(refused(&thief.refresh().await), (401, "INVALID_REFRESH_TOKEN"));
+}
+
+#[tokio::test]
 async fn sessions_of_every_wire_are_listed_kept_alive_and_ended() {
     let world = World::new().await;
     let mut ada = Client::new(&world);

@@ -235,3 +235,18 @@ async fn enrolling_rotates_cookies_and_leaves_a_headers_token_alive() {
     by_header(&world, "GET /api/auth/me", &token, None).await.expect(200);
     get(&mut other, "/api/auth/me").await.expect(401);
 }
+
+#[tokio::test]
+async fn founding_an_organisation_elsewhere_makes_nobody_an_administrator_here() {
+    let world = World::new().await;
+    assert_eq!(get(&mut owner(&world).await, "/api/auth/me").await.expect(200).body["is_admin"], true);
+    let mut eve = world.browser();
+    let body = json!({
+        "email": "eve@example.com", "password": super::PASSWORD, "firstName": "Eve", "lastName": "X",
+        "companyName": "Mine",
+    });
+    post(&mut eve, "/user/register", body).await.expect(201);
+    let body = json!({ "email": "eve@example.com", "password": super::PASSWORD });
+    let signed_in = post(&mut eve, "/api/auth/login", body).await.expect(200);
+    assert_eq!(signed_in.body["is_admin"], false);
+}

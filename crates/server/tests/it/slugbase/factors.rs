@@ -1,6 +1,6 @@
 //! The second factor on this wire: attempts, fresh sign-ins, what other dialects enrolled, who must enrol.
 
-use countersign::store::Value as Cell;
+use countersign::{config::Deletion, store::Value as Cell};
 use serde_json::json;
 
 use super::{ADA, PASSWORD, PENDING, SID, TOKEN, enrol, get, log_in, owner, post, set};
@@ -115,4 +115,45 @@ async fn whoever_must_enrol_may_do_nothing_else() {
     // And may not go back.
     let body = json!({ "code": world.totp(&uri), "password": PASSWORD });
     assert_eq!(post(&mut ada, "/api/auth/mfa/disable", body).await.expect(409).code(), "MFA_REQUIRED");
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_question_that_waits() {
+    let world = World::new().await;
+    let (uri, _) = enrol(&world, &mut owner(&world).await).await;
+    let mut door = world.browser();
+    log_in(&mut door).await.expect(200);
+    let mut copy = super::only(&world, &door, PENDING);
+    post(&mut door, "/api/auth/logout", json!({})).await.expect(200);
+    assert!(!door.jar.contains_key(PENDING));
+    let over = verify(&mut copy, &world.totp(&uri)).await.expect(401);
+    assert_eq!(over.code(), "MFA_PENDING_INVALID");
+}
+
+#[tokio::test]
+async fn a_reset_password_ends_the_keys_that_could_enrol_for_a_thief() {
+    let world = World::new().await;
+    let mut ada = owner(&world).await;
+    let key = post(&mut ada, "/api/tokens", json!({ "name": "thief's" })).await.expect(201);
+    let key = key.body["token"].as_str().unwrap().to_owned();
+    post(&mut ada, "/api/password-reset/request", json!({ "email": ADA })).await.expect(200);
+    let link = world.mailed_link(ADA).await;
+    let body = json!({ "token": link.split("token=").nth(1).unwrap(), "password": "An0ther$ecret!" });
+    post(&mut ada, "/api/password-reset/reset", body).await.expect(200);
+    super::by_header(&world, "POST /api/auth/mfa/enroll/begin", &key, None).await.expect(401);
+    super::by_header(&world, "GET /api/auth/me", &key, None).await.expect(401);
+}
+
+#[tokio::test]
+async fn looking_at_the_link_that_deletes_the_account_deletes_nothing() {
+    let world = World::with(|config| config.accounts.deletion = Deletion::Mail).await;
+    let mut ada = owner(&world).await;
+    let csrf = ada.jar[super::CSRF].clone();
+    super::ask(&mut ada, "DELETE /api/users/me", &[("x-csrf-token", &csrf)], None).await.expect(200);
+    let link = world.mailed_link(ADA).await;
+    let path = format!("/slugbase/api/users/me/delete?{}", link.split('?').nth(1).unwrap());
+    super::ask(&mut ada, &format!("HEAD {path}"), &[], None).await;
+    get(&mut ada, "/api/auth/me").await.expect(200);
+    get(&mut ada, &path).await.expect(200);
+    get(&mut ada, "/api/auth/me").await.expect(401);
 }
