@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::{
     ids::{AuthenticatorId, UserId},
     method::Method,
+    passkey::Passkey,
+    secret::Secret,
     time::{MINUTE, Timestamp},
     totp::Totp,
 };
@@ -27,6 +29,9 @@ pub enum Kind {
     Totp(Totp),
     /// Codes to the account's own address.
     EmailCode,
+    /// Codes to this number, in E.164.
+    SmsCode(Secret<String>),
+    Passkey(Box<Passkey>),
 }
 
 impl Authenticator {
@@ -34,6 +39,8 @@ impl Authenticator {
         match self.kind {
             Kind::Totp(_) => Method::Totp,
             Kind::EmailCode => Method::EmailCode,
+            Kind::SmsCode(_) => Method::SmsCode,
+            Kind::Passkey(_) => Method::Passkey,
         }
     }
 

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+mod passkeys;
+
+pub use passkeys::{Presented, prove_passkey, refuse_passkey};
+
 use crate::{
     assurance::Proofs,
     authenticator::{self, Authenticator, Kind},
@@ -10,7 +14,8 @@ use crate::{
     lockout::{Budget, Lane},
     method::Method,
     one_time_code,
-    policy::{self, Policy, Standing},
+    passkey::Proven,
+    policy::{self, Bearer, Policy, Standing},
     secret::Secret,
     session::{Scope, Session},
     time::{MINUTE, Timestamp},
@@ -112,7 +117,11 @@ pub enum Wants {
 pub enum Offer {
     Totp(Secret<String>),
     EmailCode(Option<Vec<u8>>),
+    SmsCode(Option<Vec<u8>>),
     BackupCode(Option<Vec<u8>>),
+    Passkey(Box<Presented>),
+    /// Hashing is slow, so it was done before: the stored hash that the password fits, if it fits.
+    Password(Option<Secret<String>>),
 }
 
 impl Offer {
@@ -120,18 +129,23 @@ impl Offer {
         match self {
             Self::Totp(_) => Method::Totp,
             Self::EmailCode(_) => Method::EmailCode,
+            Self::SmsCode(_) => Method::SmsCode,
             Self::BackupCode(_) => Method::BackupCode,
+            Self::Passkey(_) => Method::Passkey,
+            Self::Password(_) => Method::Password,
         }
     }
 
     /// Something a person could have read off a screen or a sheet. Anything else is refused like a wrong
-    /// code but costs no attempt: it cannot be a guess (SEC-008).
-    fn is_well_formed(&self) -> bool {
+    /// code but costs no attempt: it cannot be a guess (SEC-008). Nor can a signature be guessed.
+    fn is_a_guess(&self) -> bool {
         match self {
             Self::Totp(code) => {
                 [6, 8].iter().any(|digits| totp::well_formed(code.expose(), *digits).is_some())
             }
-            Self::EmailCode(digest) | Self::BackupCode(digest) => digest.is_some(),
+            Self::EmailCode(digest) | Self::SmsCode(digest) | Self::BackupCode(digest) => digest.is_some(),
+            Self::Passkey(_) => false,
+            Self::Password(_) => true,
         }
     }
 }
@@ -170,11 +184,22 @@ pub struct Case {
 }
 
 /// What the proof used up. Each is spent by one conditional statement, which must change one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Spend {
-    Step { authenticator: AuthenticatorId, step: i64 },
+    Step {
+        authenticator: AuthenticatorId,
+        step: i64,
+    },
     SentCode(OneTimeCodeId),
     BackupCode(Vec<u8>),
+    /// The stored counter must still be the one that was judged (SEC-043).
+    Passkey {
+        authenticator: AuthenticatorId,
+        counter_was: u32,
+        proven: Proven,
+    },
+    /// The stored hash must still be the one that the password fits.
+    Password(Secret<String>),
 }
 
 /// What the proof completes beside itself.
@@ -214,11 +239,17 @@ pub struct Refusal {
 }
 
 /// What is over with this refusal, if it was not before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ends {
     Nothing,
     Challenge,
     SentCode,
+    /// Two devices hold this key: it opens nothing any more (SEC-043).
+    Passkey {
+        authenticator: AuthenticatorId,
+        stored: u32,
+        seen: u32,
+    },
 }
 
 impl Refusal {
@@ -247,10 +278,15 @@ impl Case {
         if !self.can_be_proven_by(method, now) {
             return Refusal::flat(Denied::NotEnrolled(method));
         }
+        if let Offer::Passkey(presented) = offer {
+            // Nobody can guess a signature, so strangers' guesses do not keep a passkey's owner out (SEC-068).
+            return self.judge_passkey(presented, now);
+        }
         if let Some(wait) = self.budget.wait(now) {
             return Refusal::flat(Denied::Locked { wait });
         }
-        if method == Method::EmailCode && self.live_code(now).is_none() {
+        let was_sent = is_sent(method);
+        if was_sent && self.live_code(now).is_none() {
             let ends = if self.sent_code.is_some() { Ends::SentCode } else { Ends::Nothing };
             return Refusal::ending(Denied::CodeExpired, ends);
         }
@@ -261,22 +297,20 @@ impl Case {
             };
             return Refusal::ending(Denied::TooManyAttempts, ends);
         }
-        if method == Method::EmailCode
-            && let Err(denied) = self.may_enrol_by_mail(now).and_then(|()| self.counts(method))
+        if was_sent
+            && let Err(denied) = self.may_enrol_by_code(method, now).and_then(|()| self.counts(method))
         {
             return Refusal::flat(denied);
         }
         match self.evaluate(offer, now) {
-            Some((spend, enrols)) => Verdict::Passed(Pass {
-                method,
-                spend,
-                enrols,
-                proofs: self.proofs_so_far().with(method, now),
-                budget: self.budget.after_success(self.asker.own_failures(), now),
-            }),
+            Some((spend, enrols)) => {
+                let proofs = self.proofs_so_far().with(method, now);
+                let budget = self.budget.after_success(self.asker.own_failures(), now);
+                Verdict::Passed(Pass { method, spend, enrols, proofs, budget })
+            }
             None => Verdict::Refused(Refusal {
                 denied: Denied::WrongCode(method),
-                budget: offer.is_well_formed().then(|| match self.asker {
+                budget: offer.is_a_guess().then(|| match self.asker {
                     Asker::Door(_) => self.budget.after_failure_at_the_door(now),
                     Asker::Inside(_) => self.budget.after_failure(now),
                 }),
@@ -294,16 +328,30 @@ impl Case {
 
     fn can_be_proven_by(&self, method: Method, now: Timestamp) -> bool {
         match (&self.asker, method) {
-            (_, Method::Password) => false,
             (_, Method::BackupCode) => self.backup_codes.any,
-            (Asker::Door(_), _) => policy::accepts(self.policy, &self.user, &self.authenticators, method),
+            (Asker::Door(_), _) => self.accepts(method),
+            (Asker::Inside(_), Method::Password) => false,
             (Asker::Inside(_), Method::Totp) => self.totp_candidates(now).next().is_some(),
             // Without a second factor it enrols; with one, the mailbox is worth inside what it is at the door.
             (Asker::Inside(_), Method::EmailCode) => {
                 (self.wants != Wants::Proof && !authenticator::second_factor_is_on(&self.authenticators))
-                    || policy::accepts(self.policy, &self.user, &self.authenticators, method)
+                    || self.accepts(method)
             }
+            (Asker::Inside(_), Method::SmsCode) => self.waiting_phone(now).is_some() || self.accepts(method),
+            (Asker::Inside(_), Method::Passkey) => self.accepts(method),
         }
+    }
+
+    fn accepts(&self, method: Method) -> bool {
+        let proofs = self.proofs_so_far();
+        let (user, authenticators) = (&self.user, &self.authenticators[..]);
+        policy::accepts(self.policy, Bearer { user, authenticators, proofs: &proofs }, method)
+    }
+
+    /// The number whose enrolment waits for the code that was sent to it.
+    fn waiting_phone(&self, now: Timestamp) -> Option<&Authenticator> {
+        let waits = |one: &&Authenticator| one.method() == Method::SmsCode && one.awaits_proof(now);
+        self.authenticators.iter().filter(waits).find(|_| self.wants != Wants::Proof)
     }
 
     /// Authenticators a TOTP code may match: confirmed ones, and inside a session the one being enrolled.
@@ -332,7 +380,7 @@ impl Case {
         match &self.asker {
             Asker::Door(challenge) => challenge.failures >= FAILURES_MAX,
             Asker::Inside(_) => {
-                method == Method::EmailCode
+                is_sent(method)
                     && self
                         .sent_code
                         .as_ref()
@@ -348,10 +396,14 @@ impl Case {
         if enrols { self.policy.may_enrol(method) } else { Ok(()) }
     }
 
-    /// Inside a session a mailed code switches the second factor on: a change of factors.
-    fn may_enrol_by_mail(&self, now: Timestamp) -> Result<(), Denied> {
+    /// Inside a session a mailed code switches the second factor on: a change of factors. A number was asked
+    /// for its permission when its enrolment began.
+    fn may_enrol_by_code(&self, method: Method, now: Timestamp) -> Result<(), Denied> {
         match &self.asker {
-            Asker::Inside(session) if !authenticator::second_factor_is_on(&self.authenticators) => {
+            Asker::Inside(session)
+                if method == Method::EmailCode
+                    && !authenticator::second_factor_is_on(&self.authenticators) =>
+            {
                 let standing = Standing {
                     second_factor_is_on: false,
                     proofs: &session.proofs,
@@ -379,8 +431,17 @@ impl Case {
                     }
                     Answer::Reused | Answer::Wrong => None,
                 },
-                Kind::EmailCode => None,
+                Kind::EmailCode | Kind::SmsCode(_) | Kind::Passkey(_) => None,
             }),
+            Offer::SmsCode(digest) => {
+                let code = self.live_code(now)?;
+                let enrols = match (&self.asker, self.waiting_phone(now)) {
+                    (Asker::Inside(_), Some(waiting)) => Enrols::Confirm(waiting.id.clone()),
+                    _ => Enrols::Nothing,
+                };
+                crate::secret::same(digest.as_ref()?, &code.digest)
+                    .then(|| (Spend::SentCode(code.id.clone()), enrols))
+            }
             Offer::EmailCode(digest) => {
                 let code = self.live_code(now)?;
                 let enrols = match &self.asker {
@@ -398,6 +459,18 @@ impl Case {
                 .then(|| digest.clone())
                 .flatten()
                 .map(|digest| (Spend::BackupCode(digest), Enrols::Nothing)),
+            Offer::Password(fits) => {
+                let stored = self.user.password.as_ref()?;
+                let same = fits.as_ref().is_some_and(|hash| hash.expose() == stored);
+                same.then(|| (Spend::Password(Secret::from(stored.as_str())), Enrols::Nothing))
+            }
+            // Judged apart.
+            Offer::Passkey(_) => None,
         }
     }
+}
+
+/// Whether codes of this method are sent, and so expire.
+const fn is_sent(method: Method) -> bool {
+    matches!(method, Method::EmailCode | Method::SmsCode)
 }

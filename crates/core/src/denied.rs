@@ -104,6 +104,19 @@ pub enum Denied {
     },
     /// An administrator acts on somebody's recovery and does not say why.
     ReasonRequired,
+    /// No passkey ceremony is open for this browser or session: never begun, expired, or used (SEC-036).
+    CeremonyGone,
+    /// The authenticator's answer does not hold. Which of the many reasons it was, logs know.
+    PasskeyRefused,
+    /// No such passkey, as far as the asker may know.
+    PasskeyNotFound,
+    /// Registered already, to this or another account (SEC-045).
+    PasskeyTaken,
+    TooManyPasskeys {
+        max: usize,
+    },
+    /// The passkey was there but its person was not verified, and it has to be both factors here (SEC-041).
+    UserVerificationRequired,
 }
 
 impl Denied {
@@ -166,6 +179,17 @@ impl Denied {
             Self::RecoveryGone,
             Self::RecoveryWaiting { wait },
             Self::ReasonRequired,
+            Self::CeremonyGone,
+            Self::PasskeyRefused,
+            Self::PasskeyNotFound,
+            Self::PasskeyTaken,
+            Self::TooManyPasskeys { max: 20 },
+            Self::UserVerificationRequired,
+            Self::WrongCode(Method::SmsCode),
+            Self::WrongCode(Method::Passkey),
+            Self::NotEnrolled(Method::SmsCode),
+            Self::NotEnrolled(Method::Passkey),
+            Self::AlreadyEnrolled(Method::SmsCode),
         ]
     }
 }

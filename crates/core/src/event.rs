@@ -49,6 +49,7 @@ kinds! {
     AuthenticatorAdded = "authenticator.added",
     AuthenticatorRemoved = "authenticator.removed",
     AuthenticatorRevealed = "authenticator.revealed",
+    PasskeyCloned = "passkey.cloned",
     BackupCodesRenewed = "backup_codes.renewed",
     BackupCodeUsed = "backup_code.used",
     TrustedDeviceAdded = "trusted_device.added",

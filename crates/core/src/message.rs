@@ -110,6 +110,8 @@ pub enum Notice {
     AuthenticatorRemoved {
         method: Method,
     },
+    /// Two devices hold one passkey's key; it opens nothing any more.
+    PasskeyCloned,
     BackupCodeUsed {
         left: u32,
     },

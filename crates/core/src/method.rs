@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 pub enum Method {
     Password,
     Totp,
+    /// A code or a link that was mailed: whoever reads the mailbox has it, whichever form it took.
     EmailCode,
+    SmsCode,
+    Passkey,
     BackupCode,
 }
 
@@ -20,12 +23,14 @@ pub enum Factor {
 }
 
 impl Method {
-    pub const ALL: [Self; 4] = [Self::Password, Self::Totp, Self::EmailCode, Self::BackupCode];
+    pub const ALL: [Self; 6] =
+        [Self::Password, Self::Totp, Self::EmailCode, Self::SmsCode, Self::Passkey, Self::BackupCode];
 
+    /// What it shows by itself. A passkey may show more: see `assurance::Proven`.
     pub const fn factor(self) -> Factor {
         match self {
             Self::Password => Factor::Know,
-            Self::Totp | Self::EmailCode | Self::BackupCode => Factor::Have,
+            Self::Totp | Self::EmailCode | Self::SmsCode | Self::Passkey | Self::BackupCode => Factor::Have,
         }
     }
 
@@ -35,6 +40,8 @@ impl Method {
             Self::Password => "pwd",
             Self::Totp => "otp",
             Self::EmailCode => "email",
+            Self::SmsCode => "sms",
+            Self::Passkey => "hwk",
             Self::BackupCode => "backup_code",
         }
     }
@@ -44,6 +51,8 @@ impl Method {
             Self::Password => "password",
             Self::Totp => "totp",
             Self::EmailCode => "email_code",
+            Self::SmsCode => "sms_code",
+            Self::Passkey => "passkey",
             Self::BackupCode => "backup_code",
         }
     }
@@ -106,7 +115,7 @@ mod tests {
             assert_eq!(Method::parse(method.as_str()), Some(method));
             assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
         }
-        assert_eq!(Method::parse("sms"), None);
+        assert_eq!(Method::parse("telepathy"), None);
     }
 
     #[test]

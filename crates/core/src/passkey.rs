@@ -70,6 +70,28 @@ pub struct Expected<'a> {
     pub user_verification: UserVerification,
 }
 
+/// Who we are towards authenticators, as the deployment says it: the part of `Expected` that never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelyingParty {
+    /// A domain: this host's, or one above it.
+    pub id: String,
+    pub origins: Vec<String>,
+    pub top_origins: Vec<String>,
+}
+
+impl RelyingParty {
+    pub fn expects<'a>(&'a self, challenge: &'a [u8], user_verification: UserVerification) -> Expected<'a> {
+        Expected {
+            challenge,
+            rp_id: &self.id,
+            origins: &self.origins,
+            top_origins: &self.top_origins,
+            algorithms: &Algorithm::ALL,
+            user_verification,
+        }
+    }
+}
+
 /// Whether the authenticator must have checked its person: by PIN, finger or face (SEC-041).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserVerification {
@@ -98,6 +120,8 @@ pub struct Passkey {
     /// The `user.id` it was made with. `None` for those taken over from a system that kept none.
     pub user_handle: Option<Vec<u8>>,
     pub credential: Credential,
+    /// Two devices were found to hold its key (SEC-043).
+    pub suspended: bool,
 }
 
 /// Why not, as a fact. People hear one sentence for all of them; logs and tests hear which.
@@ -140,6 +164,8 @@ pub enum Refused {
     /// Not among those offered, or not one we verify (SEC-046).
     Algorithm,
     Signature,
+    /// Two devices were found to hold its key some time ago.
+    Suspended,
     /// Another credential than the one looked up.
     NotThisPasskey,
     /// Somebody else's passkey (SEC-044).
@@ -196,4 +222,22 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
     hash
+}
+
+/// A passkey that no authenticator made, for tests that only ask whether there is one.
+#[cfg(test)]
+pub(crate) fn sample(user_id: UserId) -> Passkey {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes are a seed");
+    let cose = [&[0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 0x20], pair.public_key().as_ref()].concat();
+    let credential = Credential {
+        id: vec![7; CREDENTIAL_ID_BYTES_MIN],
+        public_key: PublicKey::from_cose(&cose).expect("a key of ours"),
+        counter: 0,
+        backup: Backup::of(false, false).expect("never backed up"),
+        aaguid: Aaguid::new([0; 16]),
+        transports: Vec::new(),
+    };
+    Passkey { user_id, user_handle: None, credential, suspended: false }
 }

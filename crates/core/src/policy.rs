@@ -62,11 +62,21 @@ impl Policy {
     }
 }
 
+/// Whose proof is wanted, and what they have shown already.
+#[derive(Clone, Copy, Debug)]
+pub struct Bearer<'a> {
+    pub user: &'a User,
+    pub authenticators: &'a [Authenticator],
+    pub proofs: &'a Proofs,
+}
+
 /// The methods a challenge offers, best first. Backup codes are always accepted and never advertised.
-pub fn offered(policy: Policy, user: &User, authenticators: &[Authenticator]) -> Vec<Method> {
-    [Method::Totp, Method::EmailCode]
+pub fn offered(policy: Policy, bearer: Bearer<'_>) -> Vec<Method> {
+    [Method::Passkey, Method::Totp, Method::SmsCode, Method::EmailCode, Method::Password]
         .into_iter()
-        .filter(|method| accepts(policy, user, authenticators, *method))
+        // Whoever used a passkey without being verified is not helped by being asked for it again.
+        .filter(|method| *method != Method::Passkey || !bearer.proofs.includes(Method::Passkey))
+        .filter(|method| accepts(policy, bearer, *method))
         .collect()
 }
 
@@ -74,23 +84,48 @@ pub fn offered(policy: Policy, user: &User, authenticators: &[Authenticator]) ->
 ///
 /// A method that the organisation does not count is still asked of whoever has no other: it stands between a
 /// stolen password and the account until they have enrolled one that counts.
-pub fn accepts(policy: Policy, user: &User, authenticators: &[Authenticator], method: Method) -> bool {
+pub fn accepts(policy: Policy, bearer: Bearer<'_>, method: Method) -> bool {
+    let Bearer { user, authenticators, proofs } = bearer;
     let enrolled = |method| authenticator::is_enrolled(authenticators, method);
     let counts = |method| policy.methods.contains(method);
     let has_one_that_counts = authenticators.iter().any(|one| one.is_confirmed() && counts(one.method()));
-    if method != Method::BackupCode && has_one_that_counts && !counts(method) {
+    let judged_by_rules = method != Method::BackupCode && method != Method::Password;
+    if judged_by_rules && has_one_that_counts && !counts(method) {
         return false;
     }
     match method {
-        Method::Password => false,
-        Method::Totp | Method::BackupCode => enrolled(method) || method == Method::BackupCode,
-        // The same channel never counts twice (SEC-029): whoever set the password through the mailbox must
-        // show something that is not the mailbox, if the account has it.
-        Method::EmailCode if enrolled(Method::Totp) => {
-            !user.password_by_mail && (policy.email_codes == EmailCodes::Everyone || enrolled(method))
+        Method::BackupCode => true,
+        Method::Totp | Method::SmsCode | Method::Passkey => enrolled(method),
+        // The same channel never counts twice (SEC-029): whoever came in by the mailbox, or set the password
+        // through it, must show something that is not the mailbox.
+        Method::EmailCode if proofs.mailbox_came_first() || password_is_the_mailbox(user, proofs) => false,
+        Method::EmailCode => {
+            enrolled(method) || (enrolled(Method::Totp) && policy.email_codes == EmailCodes::Everyone)
         }
-        Method::EmailCode => enrolled(method),
+        Method::Password => password_may_follow(policy, bearer),
     }
+}
+
+/// Whether a first factor is enough: where there is no second one, or where a passkey was both at once and the
+/// person's organisations count it (SEC-041).
+pub fn lets_in(policy: Policy, bearer: Bearer<'_>) -> bool {
+    !authenticator::second_factor_is_on(bearer.authenticators)
+        || (bearer.proofs.is_multi_factor() && accepts(policy, bearer, Method::Passkey))
+}
+
+fn password_is_the_mailbox(user: &User, proofs: &Proofs) -> bool {
+    user.password_by_mail && proofs.includes(Method::Password)
+}
+
+/// The order of two proofs makes no difference: the password may follow what may follow the password.
+fn password_may_follow(policy: Policy, bearer: Bearer<'_>) -> bool {
+    let Bearer { user, authenticators, proofs } = bearer;
+    let (mut shown, mut first) = (proofs.iter(), Proofs::default());
+    let (Some(only), None) = (shown.next(), shown.next()) else { return false };
+    first = first.with(Method::Password, only.at);
+    user.password.is_some()
+        && only.method != Method::Password
+        && accepts(policy, Bearer { user, authenticators, proofs: &first }, only.method)
 }
 
 /// How the person asking to change factors has shown themselves.
@@ -124,8 +159,10 @@ pub fn may_change_factors(standing: Standing<'_>, now: Timestamp) -> Result<(), 
 mod tests {
     use super::*;
     use crate::{
+        assurance::PasskeyUse,
         authenticator::Kind,
         ids::{AuthenticatorId, UserId},
+        passkey,
         secret::Secret,
         time::SECOND,
         totp::{Parameters, Totp},
@@ -158,6 +195,8 @@ mod tests {
                 parameters: Parameters::default(),
                 last_step: None,
             }),
+            Method::SmsCode => Kind::SmsCode(Secret::from("+4915112345678")),
+            Method::Passkey => Kind::Passkey(Box::new(passkey::sample(UserId::from("u".to_owned())))),
             _ => Kind::EmailCode,
         };
         Authenticator {
@@ -166,6 +205,41 @@ mod tests {
             kind,
             created_at: NOON,
             confirmed_at: Some(NOON),
+        }
+    }
+
+    fn offered_after_password(policy: Policy, user: &User, authenticators: &[Authenticator]) -> Vec<Method> {
+        let proofs = &Proofs::of(Method::Password, NOON);
+        offered(policy, Bearer { user, authenticators, proofs })
+    }
+
+    #[test]
+    fn what_may_follow_a_mailbox_or_an_unverified_passkey() {
+        let with_password = |by_mail| User { password: Some("hash".to_owned()), ..user(by_mail) };
+        let passkey = PasskeyUse { user_verified: false, synced: false };
+        let by_mail = Proofs::of(Method::EmailCode, NOON);
+        let by_passkey = Proofs::of_passkey(passkey, NOON);
+        let (open, strict) =
+            (Policy::default(), Policy { email_codes: EmailCodes::Enrolled, ..Policy::default() });
+        let (totp, mail) = (Method::Totp, Method::EmailCode);
+        for (policy, user, enrolled, proofs, expected) in [
+            (open, user(false), &[totp][..], &by_mail, &[Method::Totp][..]),
+            // Mailbox and password open this account in the other order, too.
+            (open, with_password(false), &[totp], &by_mail, &[Method::Totp, Method::Password]),
+            (strict, with_password(false), &[totp], &by_mail, &[Method::Totp]),
+            (open, with_password(true), &[totp], &by_mail, &[Method::Totp]),
+            (open, with_password(false), &[mail], &by_mail, &[Method::Password]),
+            (open, with_password(true), &[mail], &by_mail, &[]),
+            (open, user(false), &[mail], &by_mail, &[]),
+            (open, with_password(false), &[Method::Passkey], &by_passkey, &[Method::Password]),
+            (open, user(false), &[Method::Passkey], &by_passkey, &[]),
+            (open, user(false), &[Method::Passkey, totp], &by_passkey, &[Method::Totp, Method::EmailCode]),
+            (open, user(false), &[Method::Passkey], &by_mail, &[Method::Passkey]),
+            (open, with_password(false), &[Method::Passkey], &by_mail, &[Method::Passkey]),
+        ] {
+            let authenticators: Vec<_> = enrolled.iter().map(|method| confirmed(*method)).collect();
+            let bearer = Bearer { user: &user, authenticators: &authenticators, proofs };
+            assert_eq!(offered(policy, bearer), expected, "{enrolled:?} after {proofs:?}");
         }
     }
 
@@ -181,11 +255,11 @@ mod tests {
             (strict, false, &totp[..], &[Method::Totp]),
             (strict, false, &both[..], &[Method::Totp, Method::EmailCode]),
             (open, true, &both[..], &[Method::Totp]),
-            (open, true, &mail[..], &[Method::EmailCode]),
+            (open, true, &mail[..], &[]),
             (open, false, &mail[..], &[Method::EmailCode]),
             (open, false, &[], &[]),
         ] {
-            assert_eq!(offered(policy, &user(by_mail), authenticators), expected);
+            assert_eq!(offered_after_password(policy, &user(by_mail), authenticators), expected);
         }
     }
 
@@ -257,8 +331,13 @@ mod tests {
     fn a_factor_that_does_not_count_still_guards_the_door_until_there_is_one_that_does() {
         let totp_only = Policy { methods: Methods::of(&[Method::Totp]), ..Policy::default() };
         let (totp, mail) = (confirmed(Method::Totp), confirmed(Method::EmailCode));
-        assert_eq!(offered(totp_only, &user(false), std::slice::from_ref(&mail)), [Method::EmailCode]);
-        assert_eq!(offered(totp_only, &user(false), &[mail, totp]), [Method::Totp]);
-        assert!(accepts(totp_only, &user(false), &[confirmed(Method::Totp)], Method::BackupCode));
+        assert_eq!(
+            offered_after_password(totp_only, &user(false), std::slice::from_ref(&mail)),
+            [Method::EmailCode]
+        );
+        assert_eq!(offered_after_password(totp_only, &user(false), &[mail, totp]), [Method::Totp]);
+        let (ada, proofs) = (user(false), Proofs::of(Method::Password, NOON));
+        let bearer = Bearer { user: &ada, authenticators: &[confirmed(Method::Totp)], proofs: &proofs };
+        assert!(accepts(totp_only, bearer, Method::BackupCode));
     }
 }

@@ -55,7 +55,7 @@ fn owner() -> UserId {
 }
 
 fn kept(credential: Credential) -> Passkey {
-    Passkey { user_id: owner(), user_handle: None, credential }
+    Passkey { user_id: owner(), user_handle: None, credential, suspended: false }
 }
 
 fn prove(party: &Party, passkey: &Passkey, response: &AssertionResponse) -> Result<Proven, Refused> {

@@ -56,6 +56,9 @@ impl AssertionResponse {
         whose: Whose<'_>,
     ) -> Result<Proven, Refused> {
         self.belongs(passkey, whose)?;
+        if passkey.suspended {
+            return Err(Refused::Suspended);
+        }
         client_data::check(&self.client_data, Ceremony::Assertion, expected)?;
         let data = AuthenticatorData::parse(&self.authenticator_data)?;
         let backup = data.check(expected)?;

@@ -200,7 +200,7 @@ async fn authenticator_app(ctx: &Ctx) -> Result<Option<Totp>, Fault> {
         .await?;
     let apps = all.into_iter().filter_map(|one| match (one.is_confirmed(), one.kind) {
         (confirmed, Kind::Totp(totp)) => Some((confirmed, totp)),
-        (_, Kind::EmailCode) => None,
+        (_, Kind::EmailCode | Kind::SmsCode(_) | Kind::Passkey(_)) => None,
     });
     Ok(apps.max_by_key(|(confirmed, _)| *confirmed).map(|(_, totp)| totp))
 }

@@ -312,6 +312,8 @@ impl NoticeText<'_> {
         match method {
             Method::Totp => "codes from an authenticator app",
             Method::EmailCode => "codes sent by email",
+            Method::SmsCode => "codes sent by text message",
+            Method::Passkey => "a passkey",
             Method::BackupCode => "backup codes",
             Method::Password => "a password",
         }

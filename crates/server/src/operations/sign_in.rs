@@ -10,7 +10,7 @@ use countersign_core::{
     ids::{ChallengeId, UserId},
     method::Method,
     password::{DECOY, Ingredient, Verification},
-    policy,
+    policy::{self, Bearer},
     secret::Secret,
     session::Visitor,
     user::{self, User},
@@ -212,7 +212,8 @@ pub async fn with_password(
             return Ok(Err(Denied::BadCredentials));
         }
         let trusted = trusted_device.as_deref();
-        admit(&act, tx, Admission { user: now, remember, trusted, handover, gate }).map(Ok)
+        let proofs = Proofs::of(Method::Password, act.now);
+        admit(&act, tx, Admission { user: now, proofs, remember, trusted, handover, gate })
     })
     .await
 }
@@ -252,37 +253,49 @@ async fn refuse<T: Send + 'static>(ctx: &Ctx, act: Act, known: Option<UserId>) -
     .await
 }
 
-struct Admission<'a> {
-    user: User,
-    remember: bool,
-    trusted: Option<&'a str>,
-    handover: Handover,
-    gate: Gate,
+/// Somebody who has shown a first factor.
+pub(crate) struct Admission<'a> {
+    pub user: User,
+    pub proofs: Proofs,
+    pub remember: bool,
+    /// What the browser keeps from an earlier "trust this device".
+    pub trusted: Option<&'a str>,
+    pub handover: Handover,
+    pub gate: Gate,
 }
 
-/// After the first factor: a session for whoever has no second one or comes with a trusted device, a
-/// question for everybody else. The one place where a first factor turns into anything.
-fn admit(act: &Act, tx: &mut Tx<'_>, admission: Admission<'_>) -> Result<SignedInOrAsked, Fault> {
-    let Admission { user, remember, trusted, handover, gate } = admission;
+/// After the first factor: a session for whoever has no second one, has shown it already or comes with a trusted
+/// device; a question for everybody else. The one place where a first factor turns into anything.
+pub(crate) fn admit(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    admission: Admission<'_>,
+) -> Result<Result<SignedInOrAsked, Denied>, Fault> {
+    let Admission { user, proofs, remember, trusted, handover, gate } = admission;
     let authenticators = tx.authenticators(&act.vault, &user.id)?;
     let second_factor_is_on = authenticator::second_factor_is_on(&authenticators);
-    let proofs = Proofs::of(Method::Password, act.now);
+    let policy = act.policy_for(tx, &user)?;
+    let bearer = Bearer { user: &user, authenticators: &authenticators, proofs: &proofs };
+    let asks = !policy::lets_in(policy, bearer);
     let trusted_device = match trusted {
-        Some(value) if second_factor_is_on => trusted_devices::present(act, tx, &user, value)?,
+        Some(value) if asks => trusted_devices::present(act, tx, &user, value)?,
         _ => None,
     };
-    let policy = act.policy_for(tx, &user)?;
     // What an organisation requires, no operator waives: it holds on every way in (SEC-107).
     let gated = gate == Gate::SecondFactor || policy.required;
-    if second_factor_is_on && trusted_device.is_none() && gated {
-        let methods = policy::offered(policy, &user, &authenticators);
+    if asks && trusted_device.is_none() && gated {
+        let methods = policy::offered(policy, bearer);
+        if methods.is_empty() && proofs.includes(Method::Passkey) {
+            // It was one factor, and there is no other: it has to be both.
+            return Ok(Err(Denied::UserVerificationRequired));
+        }
         let token = ask(act, tx, &user, proofs, remember)?;
-        return Ok(SignedInOrAsked::Asked(Asked { user, token, methods }));
+        return Ok(Ok(SignedInOrAsked::Asked(Asked { user, token, methods })));
     }
     let session = sessions::mint(act, tx, NewSession { user: &user, proofs, remember, handover })?;
     let whose = Whose::session(&user.id, &session.session.id);
     act.record(tx, Kind::SignedIn, whose, json!({ "amr": session.session.proofs.amr() }))?;
-    Ok(SignedInOrAsked::SignedIn { user, second_factor_is_on, session, trusted_device })
+    Ok(Ok(SignedInOrAsked::SignedIn { user, second_factor_is_on, session, trusted_device }))
 }
 
 /// Opens a challenge and returns the only copy of its token.

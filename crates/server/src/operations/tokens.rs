@@ -97,7 +97,7 @@ pub fn mint(ctx: &Ctx, who: &SignedIn) -> Outcome<String> {
         iat: now.as_seconds(),
         exp: (now + LIFETIME).as_seconds(),
         auth_time: proofs.latest().unwrap_or(who.session.created_at).as_seconds(),
-        acr: proofs.aal().acr(),
+        acr: proofs.aal(now).acr(),
         amr: proofs.amr(),
         id: who.user.id.as_str(),
         email: &who.user.email,
@@ -134,7 +134,7 @@ pub fn access(ctx: &Ctx, wire: Wire, who: &SignedIn, extra: Map<String, Value>) 
         "iat": now.as_seconds(),
         "exp": (now + wire.lifetime).min(who.session.expires_at).as_seconds(),
         "auth_time": proofs.latest().unwrap_or(who.session.created_at).as_seconds(),
-        "acr": proofs.aal().acr(),
+        "acr": proofs.aal(now).acr(),
         "amr": proofs.amr(),
     });
     let typ = if who.session.scope == Scope::Full { ACCESS } else { ENROLMENT };

@@ -5,13 +5,14 @@ use countersign_core::{
     challenge::BackupCodes,
     ids::{AuthenticatorId, UserId},
     method::Method,
+    secret::Secret,
     time::Timestamp,
     totp::{Algorithm, Parameters, Totp},
 };
 
 use crate::{
     fault::Fault,
-    store::{Row, Tx, Value},
+    store::{Row, Tx, Value, passkeys},
     vault::{Place, Sealed, Vault},
 };
 
@@ -19,8 +20,12 @@ impl Tx<'_> {
     /// All of a user's authenticators, oldest first, confirmed or not.
     pub fn authenticators(&mut self, vault: &Vault, user: &UserId) -> Result<Vec<Authenticator>, Fault> {
         self.rows(
-            "SELECT id, user_id, method, created_at, confirmed_at, key_id, seed, algorithm, digits, period, last_step
-             FROM authenticators WHERE user_id = $1 ORDER BY id",
+            "SELECT a.id, a.user_id, a.method, a.created_at, a.confirmed_at, a.key_id, a.seed, a.algorithm,
+                    a.digits, a.period, a.last_step,
+                    p.credential_id, p.user_handle, p.public_key, p.counter, p.backup_eligible, p.backed_up,
+                    p.aaguid, p.transports, p.suspended_at IS NOT NULL
+             FROM authenticators a LEFT JOIN passkeys p ON p.authenticator_id = a.id
+             WHERE a.user_id = $1 ORDER BY a.id",
             &[user.into()],
             |row| read(row, vault),
         )
@@ -56,7 +61,12 @@ impl Tx<'_> {
                     totp.last_step.into(),
                 ]);
             }
-            Kind::EmailCode => values.extend(std::iter::repeat_n(Value::Null, 6)),
+            Kind::SmsCode(phone) => {
+                let sealed = vault.seal(&place(&one.id, &one.user_id), phone.expose().as_bytes())?;
+                values.extend([sealed.key_id.into(), sealed.bytes.into()]);
+                values.extend(std::iter::repeat_n(Value::Null, 4));
+            }
+            Kind::EmailCode | Kind::Passkey(_) => values.extend(std::iter::repeat_n(Value::Null, 6)),
         }
         self.execute(
             "INSERT INTO authenticators (id, user_id, method, created_at, confirmed_at, key_id, seed, algorithm,
@@ -206,6 +216,12 @@ fn read(row: &Row<'_>, vault: &Vault) -> Result<Authenticator, Fault> {
             })
         }
         Some(Method::EmailCode) => Kind::EmailCode,
+        Some(Method::SmsCode) => {
+            let phone =
+                vault.open(&place(&id, &user_id), &Sealed { key_id: row.get(5)?, bytes: row.get(6)? })?;
+            Kind::SmsCode(Secret::new(String::from_utf8(phone.expose().clone()).map_err(|_| damaged())?))
+        }
+        Some(Method::Passkey) => Kind::Passkey(Box::new(passkeys::read(row, 11, user_id.clone())?)),
         _ => return Err(damaged()),
     };
     Ok(Authenticator { kind, created_at: row.get(3)?, confirmed_at: row.get(4)?, id, user_id })

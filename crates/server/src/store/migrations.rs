@@ -25,6 +25,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "guess_ration",
         sql: include_str!("../../../../migrations/0004_guess_ration.sql"),
     },
+    Migration {
+        version: 5,
+        name: "every_way_in",
+        sql: include_str!("../../../../migrations/0005_every_way_in.sql"),
+    },
 ];
 
 struct Migration {

@@ -14,6 +14,7 @@ mod links;
 mod migrations;
 mod organisations;
 mod outbox;
+mod passkeys;
 mod postgres;
 mod purge;
 mod queue;
@@ -33,6 +34,7 @@ use countersign_core::{
 pub use challenges::NewCode;
 pub use links::{Link, Purpose};
 pub use outbox::{Envelope, OutboxRow};
+pub use passkeys::NewPasskeyRow;
 pub use recoveries::Ticket;
 pub use sessions::{KnownDevice, NewTrustedDevice, SignedIn};
 pub use value::{Column, Value};

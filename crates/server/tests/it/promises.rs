@@ -94,6 +94,12 @@ impl Walk {
         *self.owed.entry(kind).or_insert(0) += 1;
     }
 
+    fn owe_if(&mut self, happened: bool, kind: &'static str) {
+        if happened {
+            self.owe(kind);
+        }
+    }
+
     fn new_password(&mut self) -> String {
         let password = format!("pass-{:08x}-{:08x}", self.dice.below(1 << 32), self.dice.below(1 << 32));
         self.secrets.add("password", &password);
@@ -217,7 +223,9 @@ impl Walk {
     async fn come_in(&mut self, who: (usize, usize)) {
         self.sign_in(who).await;
         self.world.advance(31);
-        if self.people[who.0].app.is_some() {
+        if !self.people[who.0].backup_codes.is_empty() && self.dice.one_in(6) {
+            self.verify_backup_code(who).await;
+        } else if self.people[who.0].app.is_some() {
             self.verify_app(who).await;
         } else if self.people[who.0].by_mail {
             self.verify_mailed_code(who).await;
@@ -314,8 +322,8 @@ impl Walk {
         match (reply.status.as_u16(), reply.code()) {
             (400, "INVALID_PASSWORD") => self.owe("password.refused"),
             (200, _) if by_mail => {
-                self.owe("authenticator.added");
-                self.people[who.0].by_mail = true;
+                let had_it = std::mem::replace(&mut self.people[who.0].by_mail, true);
+                self.owe_if(!had_it, "authenticator.added");
             }
             (200, _) => {
                 self.owe("enrolment.begun");
@@ -440,7 +448,7 @@ impl Walk {
             for proven in proofs.iter() {
                 journal.shows(user, proven.method, proven.at);
             }
-            of_two_factors += usize::from(proofs.aal() == Aal::Two);
+            of_two_factors += usize::from(proofs.aal(*created_at) == Aal::Two);
         }
         of_two_factors
     }

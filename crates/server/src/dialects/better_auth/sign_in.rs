@@ -99,6 +99,8 @@ const fn method_name(method: Method) -> Option<&'static str> {
     match method {
         Method::Totp => Some("totp"),
         Method::EmailCode => Some("otp"),
+        Method::SmsCode => Some("sms"),
+        Method::Passkey => Some("passkey"),
         Method::Password | Method::BackupCode => None,
     }
 }

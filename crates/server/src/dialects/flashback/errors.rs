@@ -117,6 +117,9 @@ pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
         Denied::TooManyAttempts => said(429, "TOO_MANY_ATTEMPTS", "Too many failed attempts. Please log in again."),
         Denied::WrongCode(_) | Denied::CodeExpired | Denied::NoEnrolment | Denied::LinkInvalid | Denied::LinkExpired
             if asking == Asking::VerifySetup => said(400, "MFA_SETUP_FAILED", "MFA setup verification failed"),
+        Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyTaken if asking == Asking::VerifySetup => said(400, "MFA_SETUP_FAILED", "MFA setup verification failed"),
+        Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyTaken | Denied::PasskeyNotFound | Denied::UserVerificationRequired => said(400, "PASSKEY_VERIFICATION_FAILED", "Passkey verification failed"),
+        Denied::TooManyPasskeys { .. } => said(400, "TOO_MANY_PASSKEYS", "There are too many passkeys: remove one first"),
         Denied::WrongCode(_) | Denied::CodeExpired => said(400, "INVALID_MFA_CODE", "Invalid or expired verification code"),
         Denied::NoEnrolment => said(400, "MFA_SETUP_NOT_STARTED", "MFA setup was not started or has expired"),
         Denied::LinkInvalid | Denied::LinkExpired => said(400, "INVALID_TOKEN", "Invalid or expired token"),

@@ -152,6 +152,8 @@ const fn method_name(method: Method) -> &'static str {
     match method {
         Method::Totp => GOOGLE_AUTH,
         Method::EmailCode => MAGIC_LINK,
+        Method::SmsCode => "SMS",
+        Method::Passkey => PASSKEY,
         Method::BackupCode => "BACKUP_CODE",
         Method::Password => "PASSWORD",
     }

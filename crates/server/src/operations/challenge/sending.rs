@@ -1,0 +1,105 @@
+//! Sending a code for an open challenge, or for somebody signed in.
+
+use countersign_core::{
+    authenticator,
+    challenge::Asker,
+    denied::Denied,
+    event::Kind,
+    ids::OneTimeCodeId,
+    message::{CodePurpose, Message},
+    method::Method,
+    one_time_code,
+    policy::{self, Bearer},
+    session::{Scope, Visitor},
+    time::DAY,
+};
+use serde_json::json;
+
+use crate::{
+    ctx::Ctx,
+    operations::{
+        Act, Outcome, Whose,
+        challenge::{Answerer, binding, find_asker, sent_digest, user_of},
+        emails::LinkShape,
+    },
+    store::NewCode,
+};
+
+/// How a code reaches the mailbox.
+#[derive(Clone, Debug)]
+pub enum Carrier {
+    /// Six digits to type.
+    Digits,
+    /// A link to follow.
+    Link(LinkShape),
+}
+
+/// Sends a code to the user's address, for this challenge or session and nothing else (SEC-025).
+pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier: Carrier) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let public_url = ctx.config.public_url.clone();
+    ctx.write(move |tx| {
+        let Some(asker) = find_asker(&act, tx, &answerer)? else {
+            return Ok(Err(Denied::ChallengeGone));
+        };
+        let Some(user) = tx.user(user_of(&asker))? else {
+            return Ok(Err(Denied::ChallengeGone));
+        };
+        let authenticators = tx.authenticators(&act.vault, &user.id)?;
+        let purpose = match &asker {
+            Asker::Door(challenge) => {
+                if !challenge.is_open(&user, act.now) {
+                    return Ok(Err(Denied::ChallengeGone));
+                }
+                CodePurpose::SignIn
+            }
+            Asker::Inside(_) if authenticator::second_factor_is_on(&authenticators) => CodePurpose::StepUp,
+            Asker::Inside(_) => CodePurpose::Enrol,
+        };
+        if let Asker::Inside(session) = &asker
+            && session.scope == Scope::Key
+        {
+            return Ok(Err(Denied::KeyRefused));
+        }
+        let policy = act.policy_for(tx, &user)?;
+        let proofs = match &asker {
+            Asker::Door(challenge) => &challenge.proofs,
+            Asker::Inside(session) => &session.proofs,
+        };
+        let bearer = Bearer { user: &user, authenticators: &authenticators, proofs };
+        let accepted = policy::accepts(policy, bearer, Method::EmailCode);
+        if purpose != CodePurpose::Enrol && !accepted {
+            return Ok(Err(Denied::NotEnrolled(Method::EmailCode)));
+        }
+        let earlier = tx.codes_sent(&user.id, act.now - DAY)?;
+        if let Err(wait) = one_time_code::may_send(&earlier, act.now) {
+            return Ok(Err(Denied::TooSoon { wait }));
+        }
+        let binding = binding(&asker, Method::EmailCode, &authenticators);
+        let (code, lifetime) = match &carrier {
+            Carrier::Digits => (one_time_code::new(act.dice()), one_time_code::LIFETIME),
+            Carrier::Link(_) => (one_time_code::new_for_link(act.dice()), one_time_code::LINK_LIFETIME),
+        };
+        let new = NewCode {
+            id: OneTimeCodeId::new(act.now, act.dice()),
+            user: &user.id,
+            binding: &binding,
+            digest: sent_digest(&act, &binding, code.expose()),
+            sent_at: act.now,
+            expires_at: act.now + lifetime,
+        };
+        tx.insert_code(&new)?;
+        let (minutes, from) = ((lifetime.as_secs() / 60) as u32, act.visitor.clone());
+        let message = match &carrier {
+            Carrier::Digits => Message::OneTimeCode { code, purpose, minutes, from },
+            Carrier::Link(shape) => {
+                let url = shape.around(&public_url, &code);
+                Message::MagicLink { url, purpose, minutes, from }
+            }
+        };
+        act.write_letter(tx, &user, user.email.clone(), message, new.expires_at)?;
+        act.record(tx, Kind::CodeSent, Whose::user(&user.id), json!({ "channel": "email" }))?;
+        Ok(Ok(()))
+    })
+    .await
+}
