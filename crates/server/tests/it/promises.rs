@@ -161,7 +161,7 @@ impl Walk {
             28 => self.simple(who, "two-factor/generate-backup-codes", "backup_codes.renewed").await,
             29 => self.simple(who, "two-factor/get-totp-uri", "authenticator.revealed").await,
             30 => self.change_password(who).await,
-            31 if self.dice.one_in(2) => self.reset_password(who).await,
+            31 if self.dice.one_in(5) => self.reset_password(who).await,
             32..34 => self.sign_out(who).await,
             34 => self.simple(who, "revoke-other-sessions", "session.revoked").await,
             35 => self.simple(who, "revoke-sessions", "session.revoked").await,
