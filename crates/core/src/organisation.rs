@@ -8,6 +8,7 @@ use crate::{
     method::{Method, Methods},
     recovery,
     time::Timestamp,
+    trusted_device,
 };
 
 /// Longest name kept, in characters.
@@ -73,11 +74,19 @@ pub struct Rules {
     pub methods: Methods,
     /// How long a recovery waits that has nothing but the mailbox to show.
     pub recovery_wait: Duration,
+    /// How long a member's trusted browser may skip the second step; nothing is never. At most
+    /// `trusted_device::LIFETIME`.
+    pub trust_lasts: Duration,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { second_factor_required: false, methods: Methods::default(), recovery_wait: recovery::WAIT }
+        Self {
+            second_factor_required: false,
+            methods: Methods::default(),
+            recovery_wait: recovery::WAIT,
+            trust_lasts: trusted_device::LIFETIME,
+        }
     }
 }
 

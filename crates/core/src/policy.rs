@@ -1,5 +1,7 @@
 //! Policy: which methods a challenge offers, and what an act that changes factors asks for.
 
+use std::time::Duration;
+
 use crate::{
     assurance::{FRESH, Proofs},
     authenticator::{self, Authenticator},
@@ -8,6 +10,7 @@ use crate::{
     organisation::Rules,
     session::Scope,
     time::Timestamp,
+    trusted_device,
     user::User,
 };
 
@@ -21,13 +24,26 @@ pub enum EmailCodes {
     Enrolled,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub email_codes: EmailCodes,
     /// Whether the person needs a second factor.
     pub required: bool,
     /// What counts as one.
     pub methods: Methods,
+    /// For how long a trusted browser skips it.
+    pub trust_lasts: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            email_codes: EmailCodes::default(),
+            required: false,
+            methods: Methods::default(),
+            trust_lasts: trusted_device::LIFETIME,
+        }
+    }
 }
 
 impl Policy {
@@ -38,6 +54,7 @@ impl Policy {
         for rules in rules {
             self.required |= rules.second_factor_required;
             self.methods = self.methods.and(rules.methods);
+            self.trust_lasts = self.trust_lasts.min(rules.trust_lasts);
         }
         self
     }

@@ -16,6 +16,8 @@ const RACE: Duration = Duration::from_secs(10 * SECOND.as_secs());
 pub struct TrustedDevice {
     pub id: TrustedDeviceId,
     pub user_id: UserId,
+    /// When the proof was given that earned it.
+    pub created_at: Timestamp,
     pub rotated_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -39,10 +41,24 @@ pub enum Trust {
     Stolen,
 }
 
+/// Longest name kept, in characters.
+pub const NAME_MAX: usize = 60;
+
 impl TrustedDevice {
-    pub fn judge(&self, presented: Presented, user: &UserId, now: Timestamp) -> Trust {
+    /// When it is trusted no longer, where trust lasts so long now. A rule made stricter reaches the devices
+    /// that are there; one made laxer does not.
+    pub fn ends_at(&self, trust_lasts: Duration) -> Timestamp {
+        self.expires_at.min(self.created_at + trust_lasts.min(LIFETIME))
+    }
+
+    pub fn judge(
+        &self,
+        presented: Presented,
+        (user, trust_lasts): (&UserId, Duration),
+        now: Timestamp,
+    ) -> Trust {
         match presented {
-            _ if self.user_id != *user || now >= self.expires_at => Trust::Withheld,
+            _ if self.user_id != *user || now >= self.ends_at(trust_lasts) => Trust::Withheld,
             Presented::Current => Trust::Granted,
             Presented::Previous if now.since(self.rotated_at) <= RACE => Trust::Withheld,
             Presented::Previous => Trust::Stolen,
@@ -63,14 +79,18 @@ mod tests {
         let device = TrustedDevice {
             id: TrustedDeviceId::from("d".to_owned()),
             user_id: ada.clone(),
+            created_at: NOON,
             rotated_at: NOON,
             expires_at: NOON + LIFETIME,
         };
-        assert_eq!(device.judge(Presented::Current, &ada, NOON), Trust::Granted);
-        assert_eq!(device.judge(Presented::Current, &bob, NOON), Trust::Withheld);
-        assert_eq!(device.judge(Presented::Current, &ada, NOON + LIFETIME), Trust::Withheld);
-        assert_eq!(device.judge(Presented::Previous, &ada, NOON + SECOND), Trust::Withheld);
-        assert_eq!(device.judge(Presented::Previous, &ada, NOON + DAY), Trust::Stolen);
-        assert_eq!(device.judge(Presented::Previous, &bob, NOON + DAY), Trust::Withheld);
+        assert_eq!(device.judge(Presented::Current, (&ada, LIFETIME), NOON), Trust::Granted);
+        assert_eq!(device.judge(Presented::Current, (&bob, LIFETIME), NOON), Trust::Withheld);
+        assert_eq!(device.judge(Presented::Current, (&ada, LIFETIME), NOON + LIFETIME), Trust::Withheld);
+        assert_eq!(device.judge(Presented::Current, (&ada, DAY), NOON + DAY), Trust::Withheld);
+        assert_eq!(device.judge(Presented::Current, (&ada, Duration::ZERO), NOON), Trust::Withheld);
+        assert_eq!(device.ends_at(LIFETIME + DAY), NOON + LIFETIME);
+        assert_eq!(device.judge(Presented::Previous, (&ada, LIFETIME), NOON + SECOND), Trust::Withheld);
+        assert_eq!(device.judge(Presented::Previous, (&ada, LIFETIME), NOON + DAY), Trust::Stolen);
+        assert_eq!(device.judge(Presented::Previous, (&bob, LIFETIME), NOON + DAY), Trust::Withheld);
     }
 }

@@ -111,6 +111,7 @@ impl Siege {
             confirmed_at: Some(START),
         };
         let device = TrustedDevice {
+            created_at: START,
             id: TrustedDeviceId::from("laptop".to_owned()),
             user_id: user.id.clone(),
             rotated_at: START,
@@ -264,7 +265,11 @@ impl Siege {
         match owner {
             Owner::OnTrustedDevice => {
                 // The password and the device's value: no question is asked (operations/sign_in.rs, `admit`).
-                match self.device.judge(Presented::Current, &self.user.id, self.now) {
+                match self.device.judge(
+                    Presented::Current,
+                    (&self.user.id, trusted_device::LIFETIME),
+                    self.now,
+                ) {
                     Trust::Granted => self.came += 1,
                     Trust::Withheld | Trust::Stolen => self.refused += 1,
                 }

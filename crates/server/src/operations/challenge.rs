@@ -339,7 +339,7 @@ fn settle(act: &Act, tx: &mut Tx<'_>, case: &Case, pass: &Pass) -> Result<(), Fa
     if case.user.password_by_mail && pass.method != Method::EmailCode {
         tx.forget_password_came_by_mail(&case.user.id)?;
     }
-    if pass.method != Method::EmailCode {
+    if ![Method::EmailCode, Method::Password].contains(&pass.method) {
         recovery::second_factor_shown(act, tx, &case.user)?;
     }
     if pass.method == Method::BackupCode {
@@ -430,7 +430,7 @@ fn enter(
     let whose = Whose::session(&user.id, &session.session.id);
     act.record(tx, Kind::ChallengePassed, whose, detail)?;
     let trusted_device = if wishes.trust_device && session.session.scope == Scope::Full {
-        Some(trusted_devices::trust(act, tx, &user)?)
+        trusted_devices::trust(act, tx, &user)?
     } else {
         None
     };

@@ -12,6 +12,7 @@ use countersign_core::{
     policy::{self, Standing},
     recovery,
     session::{Reach, Visitor},
+    trusted_device,
     user::User,
 };
 use serde_json::json;
@@ -212,6 +213,34 @@ pub async fn change_recovery_wait(
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::OrganisationRulesChanged, whose, detail)?;
         Ok(Ok(wait))
+    })
+    .await
+}
+
+/// For how long members' trusted browsers skip the second step from now on: at most thirty days, and not at all for
+/// nothing. Says what holds.
+pub async fn change_trust_lasts(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    lasts: Duration,
+) -> Outcome<Duration> {
+    let act = Act::begin(ctx, visitor);
+    let (seen, lasts) = (who.clone(), lasts.min(trusted_device::LIFETIME));
+    ctx.write(move |tx| {
+        let (who, memberships) = match administrator(&act, tx, &seen)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let Some(Membership { organisation, .. }) = memberships.first().filter(|one| one.role.administers())
+        else {
+            return Ok(Err(Denied::NotPermitted));
+        };
+        tx.set_trust_lasts(&organisation.id, lasts)?;
+        let detail = json!({ "organisation": organisation.id, "trust_lasts_seconds": lasts.as_secs() });
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::OrganisationRulesChanged, whose, detail)?;
+        Ok(Ok(lasts))
     })
     .await
 }

@@ -1,13 +1,14 @@
 //! Trusted devices: earned with a proof, rotated on use, revoked when a copy shows up.
 
 use countersign_core::{
+    denied::Denied,
     entropy,
     event::Kind,
     ids::{TrustedDeviceId, UserId},
     message::Notice,
     secret::Secret,
     session::{Reach, Visitor},
-    trusted_device::{LIFETIME, Trust, TrustedDevice},
+    trusted_device::{LIFETIME, NAME_MAX, Trust, TrustedDevice},
     user::User,
 };
 use serde_json::json;
@@ -27,20 +28,26 @@ pub(crate) fn digest(act: &Act, value: &str) -> Vec<u8> {
     act.vault.digest("trusted device", &[value.as_bytes()])
 }
 
-/// Trusts the browser that just proved itself. Returns the only copy of its value.
-pub(crate) fn trust(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Secret<String>, Fault> {
+/// Trusts the browser that just proved itself, for as long as the person's organisations allow. Returns the only
+/// copy of its value; nothing where they trust no browser.
+pub(crate) fn trust(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Option<Secret<String>>, Fault> {
+    let lasts = act.policy_for(tx, user)?.trust_lasts.min(LIFETIME);
+    if lasts.is_zero() {
+        return Ok(None);
+    }
     let value = Secret::new(entropy::url_safe(act.dice(), VALUE_LENGTH));
     let device = TrustedDevice {
         id: TrustedDeviceId::new(act.now, act.dice()),
         user_id: user.id.clone(),
+        created_at: act.now,
         rotated_at: act.now,
-        expires_at: act.now + LIFETIME,
+        expires_at: act.now + lasts,
     };
     let digest = digest(act, value.expose());
     tx.insert_trusted_device(&NewTrustedDevice { device: &device, digest: &digest, visitor: &act.visitor })?;
     act.record(tx, Kind::TrustedDeviceAdded, Whose::user(&user.id), json!({ "device": device.id }))?;
     act.notify(tx, user, Notice::TrustedDeviceAdded)?;
-    Ok(value)
+    Ok(Some(value))
 }
 
 /// A trusted device that stood the test: its new value, and for how long it still holds.
@@ -62,7 +69,8 @@ pub(crate) fn present(
         return Ok(None);
     };
     let detail = json!({ "device": device.id });
-    match device.judge(which, &user.id, act.now) {
+    let trust_lasts = act.policy_for(tx, user)?.trust_lasts;
+    match device.judge(which, (&user.id, trust_lasts), act.now) {
         Trust::Granted => {
             let fresh = Secret::new(entropy::url_safe(act.dice(), VALUE_LENGTH));
             let new_digest = digest(act, fresh.expose());
@@ -70,7 +78,7 @@ pub(crate) fn present(
                 return Ok(None);
             }
             act.record(tx, Kind::TrustedDeviceUsed, Whose::user(&user.id), detail)?;
-            let seconds_left = device.expires_at.since(act.now).as_secs();
+            let seconds_left = device.ends_at(trust_lasts).since(act.now).as_secs();
             Ok(Some(Renewed { value: fresh, seconds_left }))
         }
         Trust::Withheld => Ok(None),
@@ -83,11 +91,46 @@ pub(crate) fn present(
     }
 }
 
-/// The person's trusted devices, the last used first.
+/// The person's trusted devices, the last used first, as far as their organisations still trust them.
 pub async fn list(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<KnownDevice>> {
     who.session.scope.reaches(Reach::Everything)?;
-    let (user, now) = (who.user.id.clone(), ctx.clock.now());
-    Ok(ctx.store.read(move |tx| tx.trusted_devices_of(&user, now)).await?)
+    let (user, act) = (who.user.clone(), Act::begin(ctx, &Visitor::default()));
+    let listed = ctx.store.read(move |tx| {
+        let lasts = act.policy_for(tx, &user)?.trust_lasts;
+        let mut devices = tx.trusted_devices_of(&user.id, act.now)?;
+        for device in &mut devices {
+            device.expires_at = device.expires_at.min(device.created_at + lasts);
+        }
+        devices.retain(|device| device.expires_at > act.now);
+        Ok(devices)
+    });
+    Ok(listed.await?)
+}
+
+/// Calls one of the person's devices by a name, or by its browser again. Says whether there was one.
+pub async fn rename(ctx: &Ctx, who: &SignedIn, id: &TrustedDeviceId, name: &str) -> Outcome<bool> {
+    who.session.scope.reaches(Reach::Everything)?;
+    let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+    if name.as_ref().is_some_and(|name| name.chars().count() > NAME_MAX) {
+        return Err(Denied::FieldTooLong { field: "name", max: NAME_MAX }.into());
+    }
+    let (user, id) = (who.user.id.clone(), id.clone());
+    ctx.write(move |tx| tx.rename_trusted_device(&user, &id, name.as_deref()).map(Ok)).await
+}
+
+/// Trusts none of the person's devices any longer. Says how many there were.
+pub async fn revoke_all(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcome<u64> {
+    who.session.scope.reaches(Reach::Everything)?;
+    let act = Act::begin(ctx, visitor);
+    let user = who.user.id.clone();
+    ctx.write(move |tx| {
+        let gone = tx.delete_trusted_devices(&user)?;
+        if gone > 0 {
+            act.record(tx, Kind::TrustedDeviceRemoved, Whose::user(&user), json!({ "count": gone }))?;
+        }
+        Ok(Ok(gone))
+    })
+    .await
 }
 
 /// Trusts one of the person's devices no longer. Says whether there was one of this name.

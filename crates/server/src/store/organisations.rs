@@ -19,8 +19,8 @@ impl Tx<'_> {
     pub fn insert_organisation(&mut self, one: &Organisation) -> Result<bool, Fault> {
         let inserted = self.execute(
             "INSERT INTO organisations (id, external_id, name, second_factor_required, methods, created_at,
-                                        recovery_wait)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+                                        recovery_wait, trust_lasts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (external_id) DO NOTHING",
             &[
                 (&one.id).into(),
@@ -30,6 +30,7 @@ impl Tx<'_> {
                 one.rules.methods.to_text().into(),
                 one.created_at.into(),
                 micros(one.rules.recovery_wait).into(),
+                micros(one.rules.trust_lasts).into(),
             ],
         )?;
         Ok(inserted == 1)
@@ -37,14 +38,15 @@ impl Tx<'_> {
 
     pub fn organisation_by_external_id(&mut self, external_id: &str) -> Result<Option<Organisation>, Fault> {
         self.row(
-            "SELECT id, external_id, name, second_factor_required, methods, created_at, recovery_wait
+            "SELECT id, external_id, name, second_factor_required, methods, created_at, recovery_wait,
+                    trust_lasts
              FROM organisations WHERE external_id = $1",
             &[external_id.into()],
             |row| read(row, 0),
         )
     }
 
-    /// All of them but the wait of recoveries, which is set apart.
+    /// Whether a second factor is required and which count; the other rules are set apart.
     pub fn set_rules(&mut self, id: &OrganisationId, rules: Rules) -> Result<(), Fault> {
         self.execute(
             "UPDATE organisations SET second_factor_required = $2, methods = $3 WHERE id = $1",
@@ -57,6 +59,14 @@ impl Tx<'_> {
         self.execute(
             "UPDATE organisations SET recovery_wait = $2 WHERE id = $1",
             &[id.into(), micros(wait).into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn set_trust_lasts(&mut self, id: &OrganisationId, lasts: Duration) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE organisations SET trust_lasts = $2 WHERE id = $1",
+            &[id.into(), micros(lasts).into()],
         )?;
         Ok(())
     }
@@ -80,7 +90,7 @@ impl Tx<'_> {
     pub fn memberships(&mut self, user: &UserId) -> Result<Vec<Membership>, Fault> {
         self.rows(
             "SELECT m.role, o.id, o.external_id, o.name, o.second_factor_required, o.methods, o.created_at,
-                    o.recovery_wait
+                    o.recovery_wait, o.trust_lasts
              FROM memberships m JOIN organisations o ON o.id = m.organisation_id
              WHERE m.user_id = $1 ORDER BY m.created_at, o.id",
             &[user.into()],
@@ -137,6 +147,10 @@ fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
+fn span(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+}
+
 fn read(row: &Row<'_>, first: usize) -> Result<Organisation, Fault> {
     Ok(Organisation {
         id: row.get(first)?,
@@ -145,9 +159,8 @@ fn read(row: &Row<'_>, first: usize) -> Result<Organisation, Fault> {
         rules: Rules {
             second_factor_required: row.get(first + 3)?,
             methods: Methods::from_text(row.get::<Option<String>>(first + 4)?.as_deref()),
-            recovery_wait: Duration::from_micros(
-                u64::try_from(row.get::<i64>(first + 6)?).unwrap_or(u64::MAX),
-            ),
+            recovery_wait: span(row.get(first + 6)?),
+            trust_lasts: span(row.get(first + 7)?),
         },
         created_at: row.get(first + 5)?,
     })

@@ -29,6 +29,8 @@ pub struct SignedIn {
 #[derive(Clone, Debug)]
 pub struct KnownDevice {
     pub id: TrustedDeviceId,
+    /// As its owner calls it.
+    pub name: Option<String>,
     pub visitor: Visitor,
     pub created_at: Timestamp,
     pub last_used_at: Timestamp,
@@ -212,7 +214,7 @@ impl Tx<'_> {
     /// The person's trusted devices, newest use first.
     pub fn trusted_devices_of(&mut self, user: &UserId, now: Timestamp) -> Result<Vec<KnownDevice>, Fault> {
         self.rows(
-            "SELECT id, ip, user_agent, created_at, last_used_at, expires_at FROM trusted_devices
+            "SELECT id, ip, user_agent, created_at, last_used_at, expires_at, name FROM trusted_devices
              WHERE user_id = $1 AND expires_at > $2 ORDER BY last_used_at DESC",
             &[user.into(), now.into()],
             |row| {
@@ -222,9 +224,24 @@ impl Tx<'_> {
                     created_at: row.get(3)?,
                     last_used_at: row.get(4)?,
                     expires_at: row.get(5)?,
+                    name: row.get(6)?,
                 })
             },
         )
+    }
+
+    /// Says whether it was theirs.
+    pub fn rename_trusted_device(
+        &mut self,
+        user: &UserId,
+        id: &TrustedDeviceId,
+        name: Option<&str>,
+    ) -> Result<bool, Fault> {
+        let renamed = self.execute(
+            "UPDATE trusted_devices SET name = $3 WHERE id = $1 AND user_id = $2",
+            &[id.into(), user.into(), name.into()],
+        )?;
+        Ok(renamed == 1)
     }
 
     /// Says whether it was theirs, and is gone now.
@@ -258,7 +275,7 @@ impl Tx<'_> {
     /// The device whose current or previous value this is.
     pub fn trusted_device(&mut self, digest: &[u8]) -> Result<Option<(TrustedDevice, Presented)>, Fault> {
         self.row(
-            "SELECT id, user_id, rotated_at, expires_at, digest = $1 FROM trusted_devices
+            "SELECT id, user_id, rotated_at, expires_at, digest = $1, created_at FROM trusted_devices
              WHERE digest = $1 OR previous_digest = $1",
             &[digest.into()],
             |row| {
@@ -268,6 +285,7 @@ impl Tx<'_> {
                     user_id: row.get(1)?,
                     rotated_at: row.get(2)?,
                     expires_at: row.get(3)?,
+                    created_at: row.get(5)?,
                 };
                 Ok((device, presented))
             },

@@ -1,8 +1,11 @@
 //! Organisations: what they ask of their members, on every way in, and who may take whose factors away.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use countersign::{
@@ -12,6 +15,7 @@ use countersign::{
         organisations::{self, Belonging, Reset, RuleChange},
         sessions::{Handover, SignedIn},
         sign_in::{self, Gate, PasswordSignIn, SignUp, SignedInOrAsked},
+        trusted_devices,
     },
     store::Tx,
 };
@@ -29,7 +33,7 @@ use crate::{
         again, at_once, denied, enrol_totp, key, nobody, number, password, sign_in, sign_up, sign_up_with,
         try_everything,
     },
-    world::{PASSWORD, World, on_postgres},
+    world::{Browser, PASSWORD, World, on_postgres},
 };
 
 const ADA: &str = "ada@example.com";
@@ -454,4 +458,66 @@ async fn a_mailed_link_enrols_nothing_that_was_ruled_out_meanwhile() {
     assert_eq!(denied(finished), Denied::MethodNotAllowed(Method::EmailCode));
     let begin = Begin { password: Some(password()), ..Begin::default() };
     enrol::begin_totp(&world.ctx, &nobody(), &ada, begin).await.unwrap();
+}
+
+/// SEC-082: an organisation says for how long members' browsers are trusted, also those that are trusted already.
+#[tokio::test]
+async fn an_organisation_limits_trusted_browsers_or_forbids_them() {
+    let world = World::new().await;
+    let (boss, ada) = home(&world).await;
+    let (_, uri) = enrol_totp(&world, &ada).await;
+    world.advance(31);
+    let trusting = async |browser: &mut Browser| {
+        browser.sign_in(ADA).await.expect(200);
+        let code = json!({ "code": world.totp(&uri), "trustDevice": true });
+        browser.post("/api/auth/two-factor/verify-totp", code).await.expect(200);
+        world.advance(31);
+        browser.jar.keys().any(|name| name.ends_with("trust_device"))
+    };
+    let mut browser = world.browser();
+    assert!(trusting(&mut browser).await);
+    let (day, nothing) = (Duration::from_secs(86_400), Duration::ZERO);
+    let set = async |lasts| {
+        let (boss, _) = sign_in(&world.ctx, &boss.user.email, Handover::Token).await;
+        organisations::change_trust_lasts(&world.ctx, &nobody(), &boss, lasts).await
+    };
+    assert_eq!(set(day).await.unwrap(), day);
+    assert_ne!(browser.sign_in(ADA).await.expect(200).body["twoFactorRedirect"], true, "within the day");
+    world.advance(86_400);
+    assert_eq!(browser.sign_in(ADA).await.expect(200).body["twoFactorRedirect"], true, "after it");
+    assert_eq!(set(nothing).await.unwrap(), nothing);
+    assert!(!trusting(&mut world.browser()).await, "no browser is trusted any more");
+    let (plain, _) = sign_in(&world.ctx, BOSS, Handover::Token).await;
+    let beyond = organisations::change_trust_lasts(&world.ctx, &nobody(), &plain, day * 365).await.unwrap();
+    assert_eq!(beyond, day * 30);
+}
+
+/// The ledger: named, listed, revoked one by one or all at once, and nobody else's.
+#[tokio::test]
+async fn trusted_devices_are_a_ledger() {
+    let world = World::new().await;
+    let (boss, ada) = home(&world).await;
+    let (_, uri) = enrol_totp(&world, &ada).await;
+    for _ in 0..3 {
+        world.advance(31);
+        let mut browser = world.browser();
+        browser.sign_in(ADA).await.expect(200);
+        let code = json!({ "code": world.totp(&uri), "trustDevice": true });
+        browser.post("/api/auth/two-factor/verify-totp", code).await.expect(200);
+    }
+    let (ctx, ada) = (&world.ctx, again(&world, &ada).await.unwrap());
+    let listed = trusted_devices::list(ctx, &ada).await.unwrap();
+    assert_eq!(listed.len(), 3);
+    let first = &listed[0].id;
+    assert!(trusted_devices::rename(ctx, &ada, first, " Desk ").await.unwrap());
+    assert!(!trusted_devices::rename(ctx, &boss, first, "Mine").await.unwrap());
+    assert!(!trusted_devices::revoke(ctx, &nobody(), &boss, first).await.unwrap());
+    let too_long = trusted_devices::rename(ctx, &ada, first, &"x".repeat(61)).await;
+    assert_eq!(denied(too_long), Denied::FieldTooLong { field: "name", max: 60 });
+    assert_eq!(trusted_devices::list(ctx, &ada).await.unwrap()[0].name.as_deref(), Some("Desk"));
+    assert!(trusted_devices::rename(ctx, &ada, first, "").await.unwrap());
+    assert_eq!(trusted_devices::list(ctx, &ada).await.unwrap()[0].name, None);
+    assert!(trusted_devices::revoke(ctx, &nobody(), &ada, first).await.unwrap());
+    assert_eq!(trusted_devices::revoke_all(ctx, &nobody(), &ada).await.unwrap(), 2);
+    assert!(trusted_devices::list(ctx, &ada).await.unwrap().is_empty());
 }

@@ -198,7 +198,8 @@ pub(super) fn session(session: &Session) -> Value {
 
 pub(super) fn device(device: &KnownDevice) -> Value {
     json!({
-        "id": device.id.hyphenated(), "deviceName": device.visitor.browser(),
+        "id": device.id.hyphenated(),
+        "deviceName": device.name.clone().unwrap_or_else(|| device.visitor.browser()),
         "ipAddress": device.visitor.ip, "userAgent": device.visitor.user_agent, "isTrusted": true,
         "createdAt": device.created_at.to_iso(), "lastUsed": device.last_used_at.to_iso(),
         "expiresAt": device.expires_at.to_iso(),

@@ -97,8 +97,10 @@ fn trusted(act: &Act, tx: &mut Tx<'_>, value: &str) -> Result<Option<User>, Faul
     let Some((seen, _)) = tx.trusted_device(&digest)? else { return Ok(None) };
     tx.lock_user(&seen.user_id)?;
     let Some((device, Presented::Current)) = tx.trusted_device(&digest)? else { return Ok(None) };
-    match device.judge(Presented::Current, &seen.user_id, act.now) {
-        Trust::Granted => tx.user(&seen.user_id),
+    let Some(user) = tx.user(&seen.user_id)? else { return Ok(None) };
+    let trust_lasts = act.policy_for(tx, &user)?.trust_lasts;
+    match device.judge(Presented::Current, (&user.id, trust_lasts), act.now) {
+        Trust::Granted => Ok(Some(user)),
         Trust::Withheld | Trust::Stolen => Ok(None),
     }
 }
