@@ -8,6 +8,7 @@ mod credentials;
 mod delivery;
 mod flashback;
 mod journeys;
+mod matrix;
 mod mounting;
 mod mudbase;
 mod organisations;

@@ -1,0 +1,248 @@
+//! What each surface asks of somebody who comes to its door, as its clients do it.
+
+use countersign::operations::{api_keys, sessions::SignedIn};
+use countersign_core::method::Method;
+use serde_json::{Value, json};
+
+use super::{First, State, people::Person};
+use crate::{
+    accents::Caller,
+    people::{key_of_a_day, nobody},
+    world::{Reply, World},
+};
+
+const NEW_PASSWORD: &str = "An0ther$ecret-Horse";
+
+/// Somebody on a surface: what their client keeps.
+pub struct Visit {
+    pub caller: Caller,
+    pub refresh_token: Option<String>,
+    pub worked: bool,
+    /// Sent along with every further request of a wire that has one step for both factors.
+    login: Option<Value>,
+}
+
+pub fn names() -> [&'static str; 4] {
+    ["better-auth", "slugbase", "mudbase", "flashback"]
+}
+
+/// Comes to the door. `None` where the surface has no such way in.
+pub async fn come(
+    world: &World,
+    surface: &'static str,
+    (first, person): (First, &mut Person),
+) -> Option<Visit> {
+    match first {
+        First::Password => Some(log_in(world, surface, person).await),
+        First::Reset => {
+            reset(world, surface, person).await?;
+            Some(log_in(world, surface, person).await)
+        }
+        First::TrustedDevice => {
+            let mut before = person.before.take()?;
+            let body = credentials(person);
+            let reply = before.caller.post("/better-auth/api/auth/sign-in/email", body).await;
+            Some(visit(before.caller, &reply, None))
+        }
+        First::Refresh => {
+            let before = person.before.take()?;
+            Some(refresh(surface, before).await)
+        }
+        First::ApiKey => {
+            let mut caller = Caller::new(world);
+            caller.bearer = Some(person.key.take()?);
+            let reply = caller.get("/slugbase/api/auth/mfa/status").await;
+            Some(visit(caller, &reply, None))
+        }
+        First::Invitation => register(world, surface, person).await,
+        First::MagicLink | First::EmailCode | First::BarePasskey | First::Passkey => None,
+    }
+}
+
+fn visit(caller: Caller, reply: &Reply, login: Option<Value>) -> Visit {
+    let refresh_token = reply.body["refreshToken"].as_str().map(str::to_owned);
+    Visit { caller, refresh_token, worked: reply.status.is_success(), login }
+}
+
+fn credentials(person: &Person) -> Value {
+    json!({ "email": person.email(), "password": person.password })
+}
+
+/// The password, on this surface.
+async fn log_in(world: &World, surface: &'static str, person: &Person) -> Visit {
+    let mut caller = Caller::new(world);
+    let path = match surface {
+        "better-auth" => "/better-auth/api/auth/sign-in/email",
+        "slugbase" => "/slugbase/api/auth/login",
+        "mudbase" => "/mudbase/api/auth/local/login",
+        "flashback" => "/flashback/user/login",
+        other => panic!("{other} is no surface"),
+    };
+    let body = credentials(person);
+    let reply = caller.post(path, body.clone()).await;
+    caller.bearer = ["accessToken", "token"]
+        .iter()
+        .find_map(|name| reply.body[*name].as_str())
+        .filter(|_| surface != "better-auth")
+        .map(str::to_owned);
+    visit(caller, &reply, (surface == "mudbase").then_some(body))
+}
+
+/// A new password through a mailed link, where the surface has that.
+async fn reset(world: &World, surface: &'static str, person: &mut Person) -> Option<()> {
+    let mut caller = Caller::new(world);
+    let (asking, setting, field) = match surface {
+        "better-auth" => {
+            ("/better-auth/api/auth/request-password-reset", "/better-auth/api/auth/reset-password", "newPassword")
+        }
+        "slugbase" => {
+            ("/slugbase/api/password-reset/request", "/slugbase/api/password-reset/reset", "password")
+        }
+        "flashback" => {
+            ("/flashback/user/request-reset-password", "/flashback/user/reset-password", "newPassword")
+        }
+        _ => return None,
+    };
+    caller.post(asking, json!({ "email": person.email() })).await.expect(200);
+    let link = world.mailed_link(person.email()).await;
+    let token = match link.split_once("token=") {
+        Some((_, token)) => token.split('&').next().unwrap().to_owned(),
+        None => {
+            let path = url::Url::parse(&link).unwrap().path().to_owned();
+            path.rsplit('/').next().unwrap().to_owned()
+        }
+    };
+    caller.post(setting, json!({ "token": token, field: NEW_PASSWORD })).await.expect(200);
+    person.password = NEW_PASSWORD.to_owned();
+    Some(())
+}
+
+/// Registers somebody new into the server's organisation.
+async fn register(world: &World, surface: &'static str, person: &mut Person) -> Option<Visit> {
+    let mut caller = Caller::new(world);
+    let path = match surface {
+        "slugbase" => "/slugbase/api/auth/register",
+        _ => return None,
+    };
+    let body = json!({ "name": "Ada Lovelace", "email": person.email(), "password": NEW_PASSWORD });
+    let reply = caller.post(path, body).await;
+    Some(visit(caller, &reply, None))
+}
+
+/// Signs in all the way before the account changes, where somebody then refreshes or comes with a trusted device.
+pub async fn already_in(
+    world: &World,
+    surface: &'static str,
+    (first, state, person): (First, State, &mut Person),
+) -> Option<Visit> {
+    let refreshes = ["mudbase", "flashback"].contains(&surface);
+    let trusts = surface == "better-auth" && state.has_second_factor();
+    if !(if first == First::Refresh { refreshes } else { trusts }) {
+        return None;
+    }
+    let mut visit = log_in(world, surface, person).await;
+    match state.second() {
+        None => Some(visit),
+        Some(method) => {
+            let proof = proof(world, surface, (method, person, &mut visit)).await?;
+            answer_with(surface, visit, (method, proof)).await
+        }
+    }
+}
+
+async fn refresh(surface: &'static str, before: Visit) -> Visit {
+    let mut caller = before.caller;
+    let token = before.refresh_token.expect("a refresh token");
+    let path = if surface == "mudbase" { "/mudbase/api/auth/refresh" } else { "/flashback/user/refresh" };
+    let reply = caller.post(path, json!({ "refreshToken": token })).await;
+    visit(caller, &reply, None)
+}
+
+pub async fn make_key(world: &World, surface: &'static str, who: &SignedIn) -> Option<String> {
+    if surface != "slugbase" {
+        return None;
+    }
+    let (user, now) = (who.user.id.clone(), world.clock.now());
+    let fresh = world.ctx.store.read(move |tx| tx.sessions_of(&user, now)).await.unwrap();
+    let seen = crate::people::again(world, &SignedIn { session: fresh[0].clone(), ..who.clone() }).await?;
+    let (_, secret) = api_keys::create(&world.ctx, &nobody(), &seen, key_of_a_day("ci")).await.unwrap();
+    Some(secret.expose().clone())
+}
+
+/// Answers the challenge that `visit` was asked. `None` where the surface has no words for the method.
+pub async fn answer(
+    world: &World,
+    surface: &'static str,
+    (mut visit, method, person): (Visit, Method, &mut Person),
+) -> Option<Visit> {
+    let proof = proof(world, surface, (method, person, &mut visit)).await?;
+    answer_with(surface, visit, (method, proof)).await
+}
+
+/// What the person shows, once the surface has sent or asked what it must.
+async fn proof(
+    world: &World,
+    surface: &'static str,
+    (method, person, visit): (Method, &mut Person, &mut Visit),
+) -> Option<Value> {
+    match method {
+        Method::Totp => Some(json!(world.totp(person.uri.as_ref().unwrap()))),
+        Method::BackupCode => Some(json!(person.backup_codes.pop().unwrap())),
+        Method::EmailCode => match surface {
+            "better-auth" => {
+                let sent = visit.caller.post("/better-auth/api/auth/two-factor/send-otp", json!({})).await;
+                match sent.status.as_u16() {
+                    200 => Some(json!(world.mailed_code(person.email()).await)),
+                    _ => Some(json!("000000")),
+                }
+            }
+            "flashback" => {
+                let sent = visit.caller.call(axum::http::Method::POST, "/flashback/mfa/magic-link/send", None);
+                match sent.await.status.as_u16() {
+                    200 => {
+                        let link = world.mailed_link(person.email()).await;
+                        Some(json!(link.split("token=").nth(1).unwrap()))
+                    }
+                    _ => Some(json!("x".repeat(32))),
+                }
+            }
+            _ => None,
+        },
+        Method::SmsCode | Method::Passkey | Method::Password => None,
+    }
+}
+
+async fn answer_with(
+    surface: &'static str,
+    visit: Visit,
+    (method, proof): (Method, Value),
+) -> Option<Visit> {
+    let mut caller = visit.caller;
+    let reply = match surface {
+        "better-auth" => {
+            let kind = match method {
+                Method::Totp => "totp",
+                Method::EmailCode => "otp",
+                Method::BackupCode => "backup-code",
+                _ => return None,
+            };
+            let path = format!("/better-auth/api/auth/two-factor/verify-{kind}");
+            caller.post(&path, json!({ "code": proof, "trustDevice": true })).await
+        }
+        "slugbase" => caller.post("/slugbase/api/auth/mfa/verify", json!({ "code": proof })).await,
+        "mudbase" => {
+            let mut login = visit.login?;
+            login["totpToken"] = proof;
+            caller.post("/mudbase/api/auth/local/login", login).await
+        }
+        "flashback" => {
+            let body = match method {
+                Method::EmailCode => json!({ "mfaType": "MAGIC_LINK", "token": proof }),
+                _ => json!({ "mfaType": "GOOGLE_AUTH", "code": proof }),
+            };
+            caller.post("/flashback/mfa/verify-login", body).await
+        }
+        other => panic!("{other} is no surface"),
+    };
+    Some(self::visit(caller, &reply, None))
+}
