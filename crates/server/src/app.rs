@@ -54,6 +54,7 @@ impl App {
         let store = Store::open(&config.database).await?;
         let keyring = keyring(&store, &config, (&clock, &dice)).await?;
         let vault = Arc::new(unlock(&store, keyring, &config, (&clock, &dice)).await?);
+        check_passkey_domain(&store, &config).await?;
         let parts = Parts { store: store.clone(), vault: Arc::clone(&vault), clock: clock.clone() };
         let courier = Courier::open(parts, &config)?;
         let ctx = Arc::new(Ctx {
@@ -155,6 +156,30 @@ pub(crate) fn check_keys(held: &[Checked], known: &[Checked]) -> Result<(), Faul
         "this database is sealed with master key {}, which is not among the keys given; nothing was changed. \
          Restore the key file that belongs to the database",
         ids.join(" or ")
+    )))
+}
+
+/// A passkey works for the domain it was made for and no other (WebAuthn L3 §5.1.4). Nobody is locked out by a
+/// changed setting: that takes saying so.
+pub(crate) async fn check_passkey_domain(store: &Store, config: &Config) -> Result<(), Fault> {
+    const NAMED: i64 = 20;
+    let host = || config.public_url.host_str().unwrap_or_default().to_owned();
+    let domain = config.relying_party().map_or_else(host, |one| one.id);
+    if config.passkeys.abandon.as_ref() == Some(&domain) {
+        return Ok(());
+    }
+    let asked = domain.clone();
+    let (count, some) = store.read(move |tx| tx.locked_out_by_rp_id(&asked, NAMED)).await?;
+    if count == 0 {
+        return Ok(());
+    }
+    let more = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(some.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(Fault::misconfigured(format!(
+        "passkeys would be those of {domain} from now on, and {count} of the people here have no second factor but \
+         passkeys of another domain: {}{more}. Set COUNTERSIGN_PASSKEY_RP_ID (or the public URL) back; or, to lock \
+         them out until they recover, set COUNTERSIGN_PASSKEY_ABANDON={domain}",
+        some.join(", ")
     )))
 }
 

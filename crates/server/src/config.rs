@@ -2,6 +2,7 @@
 
 mod dialects;
 mod disk;
+mod passkeys;
 mod refusals;
 mod settings;
 mod sources;
@@ -17,6 +18,7 @@ pub use dialects::{
     DIALECTS, DialectHost, ErrorFormat, Flashback, Mudbase, MudbaseLogin, PasswordCode, SetupResponse,
     Slugbase,
 };
+pub use passkeys::Passkeys;
 pub use refusals::{Rule, Unsafe, is_loopback};
 pub use settings::{SETTINGS, Setting};
 pub use sources::{Flags, Mistake, Source};
@@ -39,6 +41,7 @@ pub struct Config {
     /// The name people see: issuer of TOTP secrets, subject of mails.
     pub app_name: String,
     pub accounts: Accounts,
+    pub passkeys: Passkeys,
     /// The dialects that are switched on. Where two have the same route at the root, the first has it.
     pub dialects: Vec<&'static str>,
     /// Hosts whose root belongs to one dialect.

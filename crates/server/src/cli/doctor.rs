@@ -191,6 +191,9 @@ async fn database(config: &Config, clock: &Clock) -> Vec<Finding> {
         Ok((store, version)) => {
             let mut findings = vec![schema(&name, version)];
             findings.extend(sealed_with(config, &store).await);
+            if version == Store::newest_schema_version() {
+                findings.extend(passkey_domain(config, &store).await);
+            }
             if let Database::Postgres { .. } = &config.database {
                 findings.push(match time_of(&store).await {
                     Ok(theirs) => skew(clock.now(), theirs),
@@ -235,6 +238,12 @@ async fn sealed_with(config: &Config, store: &Store) -> Option<Finding> {
     };
     let fault = compared.err()?;
     Some(Finding::fail(format!("keys: {fault}"), "`countersign serve` refuses to start until then"))
+}
+
+/// Whether a changed domain would lock people out; says so only if it would.
+async fn passkey_domain(config: &Config, store: &Store) -> Option<Finding> {
+    let fault = app::check_passkey_domain(store, config).await.err()?;
+    Some(Finding::fail(format!("passkeys: {fault}"), "`countersign serve` refuses to start until then"))
 }
 
 async fn open(database: &Database) -> Result<(Store, i64), Fault> {

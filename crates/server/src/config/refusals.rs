@@ -19,6 +19,7 @@ pub enum Rule {
     DialectHostPlainHttp,
     FrontEndPlainHttp,
     CookieDomain,
+    PasskeyDomain,
     BetterAuthSecretShort,
     BetterAuthSecretKnown,
     MailSinkInPublic,
@@ -28,7 +29,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::PublicUrlPlainHttp,
         Self::PublicUrlMissing,
         Self::ProxiesTooWide,
@@ -37,6 +38,7 @@ impl Rule {
         Self::DialectHostPlainHttp,
         Self::FrontEndPlainHttp,
         Self::CookieDomain,
+        Self::PasskeyDomain,
         Self::BetterAuthSecretShort,
         Self::BetterAuthSecretKnown,
         Self::MailSinkInPublic,
@@ -93,6 +95,7 @@ impl Config {
         let front_ends = [&self.slugbase.frontend_url, &self.flashback.frontend_url];
         found.extend(front_ends.into_iter().flatten().filter_map(front_end_refusal));
         found.extend(self.cookie_domain_refusal());
+        found.extend(self.passkey_refusal());
         found.extend(self.better_auth_secret_refusal());
         found.extend(self.delivery_refusals());
         found

@@ -75,6 +75,14 @@ settings! {
         "the fewest characters of a new password, 8 to 64 [8]");
     PASSWORD_BLOCKLIST = setting("accounts.password_blocklist", "COUNTERSIGN_PASSWORD_BLOCKLIST",
         "whether passwords that are guessed first are refused: on or off [on]");
+    PASSKEY_RP_ID = setting("passkeys.rp_id", "COUNTERSIGN_PASSKEY_RP_ID",
+        "the domain passkeys are made for: the public host or a domain above it [the public host]");
+    PASSKEY_ORIGINS = setting("passkeys.origins", "COUNTERSIGN_PASSKEY_ORIGINS",
+        "other origins whose pages may use passkeys: https://app.example.com [none]");
+    PASSKEY_TOP_ORIGINS = setting("passkeys.top_origins", "COUNTERSIGN_PASSKEY_TOP_ORIGINS",
+        "origins that may show such a page in a frame [none]");
+    PASSKEY_ABANDON = setting("passkeys.abandon", "COUNTERSIGN_PASSKEY_ABANDON",
+        "the rp_id to start with although people have nothing but passkeys of another one [none]");
     DIALECTS = setting("dialects", "COUNTERSIGN_DIALECTS",
         "the APIs spoken, by precedence at the root [better-auth, slugbase, mudbase, flashback]");
     DIALECT_HOSTS = setting("dialect_hosts", "COUNTERSIGN_DIALECT_HOSTS",

@@ -93,6 +93,7 @@ impl Reading {
                     ..Policy::default()
                 },
             },
+            passkeys: self.passkeys(),
             dialect_hosts: self.dialect_hosts(&dialects, &public_url),
             dialects,
             slugbase: self.slugbase(),

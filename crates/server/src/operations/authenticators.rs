@@ -6,6 +6,7 @@ use countersign_core::{
     challenge::Wants,
     denied::Denied,
     event::Kind,
+    ids::AuthenticatorId,
     message::Notice,
     method::{Method, Methods},
     policy::{self, Standing},
@@ -223,6 +224,8 @@ pub struct Removal {
     pub authority: Authority,
     /// One method, or every one there is.
     pub method: Option<Method>,
+    /// This authenticator and no other.
+    pub one: Option<AuthenticatorId>,
     /// The asking browser's own trusted device, forgotten even if it belongs to nobody any more.
     pub trusted_device: Option<String>,
     /// Whether the person needs a second factor from now on; `None` leaves it. Nobody frees themselves of what
@@ -247,12 +250,18 @@ pub async fn remove(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Removal
             Err(denied) => return Ok(Err(denied)),
         };
         let user = who.user.clone();
-        let goes = |one: &&Authenticator| asked.method.is_none_or(|method| one.method() == method);
+        let goes = |one: &&Authenticator| {
+            asked.method.is_none_or(|method| one.method() == method)
+                && asked.one.as_ref().is_none_or(|id| one.id == *id)
+        };
         let confirmed = || authenticators.iter().filter(|one| one.is_confirmed());
         let going: Vec<Method> = confirmed().filter(goes).map(Authenticator::method).collect();
         let left: Vec<Method> = confirmed().filter(|one| !goes(one)).map(Authenticator::method).collect();
         if let Some(method) = asked.method.filter(|_| going.is_empty()) {
             return Ok(Err(Denied::NotEnrolled(method)));
+        }
+        if asked.one.is_some() && going.is_empty() {
+            return Ok(Err(Denied::PasskeyNotFound));
         }
         let policy = act.policy_for(tx, &user)?;
         if asked.require == Some(false) && policy.required {
@@ -267,9 +276,10 @@ pub async fn remove(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Removal
             tx.set_second_factor_required(&user.id, required)?;
             who.user.second_factor_required = required;
         }
-        match asked.method {
-            Some(method) => tx.delete_authenticators_of(&user.id, method)?,
-            None => tx.delete_authenticators(&user.id)?,
+        match (&asked.one, asked.method) {
+            (Some(id), _) => tx.delete_authenticator(&user.id, id)?,
+            (None, Some(method)) => tx.delete_authenticators_of(&user.id, method)?,
+            (None, None) => tx.delete_authenticators(&user.id)?,
         };
         if left.is_empty() {
             tx.delete_backup_codes(&user.id)?;

@@ -100,7 +100,6 @@ pub(crate) enum Given {
     /// The stored hash that the typed password fits, if it fits.
     Password(Option<Secret<String>>),
     /// A passkey's answer, with the ceremony it belongs to spent in the same transaction.
-    #[expect(dead_code, reason = "no surface offers passkeys yet")]
     Passkey(Box<Presented>),
 }
 
@@ -204,7 +203,7 @@ fn judge(act: &Act, tx: &mut Tx<'_>, case: &Case, offer: &Offer) -> Result<Resul
 }
 
 /// The asker, with everything that follows about this user serialised from here on.
-fn find_asker(act: &Act, tx: &mut Tx<'_>, answerer: &Answerer) -> Result<Option<Asker>, Fault> {
+pub(crate) fn find_asker(act: &Act, tx: &mut Tx<'_>, answerer: &Answerer) -> Result<Option<Asker>, Fault> {
     let seen = match &answerer.session {
         Some(Holder::Token(token)) => tx.signed_in(&sessions::digest(&act.vault, Handover::Token, token))?,
         Some(Holder::Seen(who)) => Some(SignedIn::clone(who)),
@@ -231,20 +230,24 @@ pub(crate) fn digest(vault: &Vault, token: &str) -> Vec<u8> {
     vault.digest("challenge", &[token.as_bytes()])
 }
 
-fn user_of(asker: &Asker) -> &UserId {
+pub(crate) fn user_of(asker: &Asker) -> &UserId {
     match asker {
         Asker::Door(challenge) => &challenge.user_id,
         Asker::Inside(session) => &session.user_id,
     }
 }
 
+pub(crate) fn id_of(asker: &Asker) -> &str {
+    match asker {
+        Asker::Door(challenge) => challenge.id.as_str(),
+        Asker::Inside(session) => session.id.as_str(),
+    }
+}
+
 /// What a sent code is bound to: the challenge or session that asked for it, and its channel (SEC-024, SEC-025).
 /// A code to a number that is being enrolled proves that number and no other.
 fn binding(asker: &Asker, method: Method, authenticators: &[Authenticator]) -> String {
-    let (id, inside) = match asker {
-        Asker::Door(challenge) => (challenge.id.as_str(), false),
-        Asker::Inside(session) => (session.id.as_str(), true),
-    };
+    let (id, inside) = (id_of(asker), matches!(asker, Asker::Inside(_)));
     let waits = |one: &&Authenticator| inside && !one.is_confirmed() && one.method() == Method::SmsCode;
     match (method, authenticators.iter().rfind(waits)) {
         (Method::SmsCode, Some(enrolling)) => format!("sms {id} {}", enrolling.id),

@@ -210,12 +210,22 @@ pub(crate) fn complete(
     }
     let was_on = std::mem::replace(&mut who.second_factor_is_on, true);
     let rotated = factor_added(act, tx, who, (method, was_on, handover))?;
-    // What could only enrol may be whole now.
-    let session = rotated.as_ref().map(|minted| minted.session.clone());
+    as_it_is_now(act, tx, who, rotated.as_ref())?;
+    Ok(rotated)
+}
+
+/// What could only enrol may be whole now.
+pub(crate) fn as_it_is_now(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    who: &mut SignedIn,
+    rotated: Option<&Minted>,
+) -> Result<(), Fault> {
+    let session = rotated.map(|minted| minted.session.clone());
     if let Some(session) = session.or(sessions::again(act, tx, who)?.map(|now| now.session)) {
         who.session = session;
     }
-    Ok(rotated)
+    Ok(())
 }
 
 fn confirm(act: &Act, tx: &mut Tx<'_>, id: &AuthenticatorId) -> Result<(), Fault> {

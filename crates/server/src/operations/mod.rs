@@ -11,6 +11,7 @@ pub mod emails;
 pub mod enrol;
 pub mod housekeeping;
 pub mod organisations;
+pub mod passkeys;
 pub mod passwords;
 pub mod recovery;
 pub mod sessions;

@@ -113,6 +113,10 @@ impl Tx<'_> {
         )
     }
 
+    pub fn delete_authenticator(&mut self, user: &UserId, id: &AuthenticatorId) -> Result<u64, Fault> {
+        self.execute("DELETE FROM authenticators WHERE user_id = $1 AND id = $2", &[user.into(), id.into()])
+    }
+
     pub fn delete_authenticators(&mut self, user: &UserId) -> Result<u64, Fault> {
         self.execute("DELETE FROM authenticators WHERE user_id = $1", &[user.into()])
     }

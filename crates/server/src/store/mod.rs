@@ -34,7 +34,7 @@ use countersign_core::{
 pub use challenges::NewCode;
 pub use links::{Link, Purpose};
 pub use outbox::{Envelope, OutboxRow};
-pub use passkeys::NewPasskeyRow;
+pub use passkeys::{Ceremony, CeremonyPurpose, NewPasskeyRow, PasskeyRow};
 pub use recoveries::Ticket;
 pub use sessions::{KnownDevice, NewTrustedDevice, SignedIn};
 pub use value::{Column, Value};

@@ -40,6 +40,11 @@ impl Tx<'_> {
                      (SELECT id FROM recoveries WHERE expires_at <= $1 LIMIT 500)",
                 now - DAY,
             ),
+            (
+                "DELETE FROM passkey_ceremonies WHERE digest IN
+                     (SELECT digest FROM passkey_ceremonies WHERE expires_at <= $1 LIMIT 500)",
+                now,
+            ),
             ("DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at <= $1 LIMIT 500)", now - DAY),
             ("DELETE FROM backup_codes WHERE activated_at IS NULL AND created_at <= $1", now - DAY),
             (

@@ -282,6 +282,7 @@ fn unsafe_settings(rule: Rule) -> &'static [(&'static str, &'static str)] {
         Rule::DialectHostPlainHttp => &[("COUNTERSIGN_DIALECT_HOSTS", "slugbase=auth.example.com")],
         Rule::FrontEndPlainHttp => &[("COUNTERSIGN_SLUGBASE_FRONTEND_URL", "http://app.example.com")],
         Rule::CookieDomain => &[PUBLIC, MAIL, ("COUNTERSIGN_BETTER_AUTH_COOKIE_DOMAIN", "example.org")],
+        Rule::PasskeyDomain => &[PUBLIC, MAIL, ("COUNTERSIGN_PASSKEY_RP_ID", "example.org")],
         Rule::BetterAuthSecretShort => {
             &[("COUNTERSIGN_BETTER_AUTH_SECRET", "k3VdSq2LkPz0RrW8m1Yh5Tn7Bx9Cg4J")]
         }

@@ -50,6 +50,8 @@ const ENROLS_BETTER_AUTH: &[&str] = &[
     "/api/auth/two-factor/verify-otp",
     "/api/auth/two-factor/verify-backup-code",
     "/api/auth/two-factor/send-otp",
+    "/api/auth/passkey/generate-register-options",
+    "/api/auth/passkey/verify-registration",
     "/api/auth/sign-out",
 ];
 const ENROLS_SLUGBASE: &[&str] = &[

@@ -158,7 +158,7 @@ const MFA_REQUIRED: (u16, &str) = (403, "MFA_REQUIRED");
 const STALE: (u16, &str) = (403, "REAUTHENTICATION_REQUIRED");
 
 /// What a token says.
-fn claims(token: &str) -> Value {
+pub fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap()).unwrap()
 }

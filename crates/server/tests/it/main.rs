@@ -2,6 +2,7 @@
 
 mod accents;
 mod api_keys;
+mod authenticator;
 mod better_auth;
 mod config;
 mod credentials;
@@ -12,6 +13,7 @@ mod matrix;
 mod mounting;
 mod mudbase;
 mod organisations;
+mod passkeys;
 mod people;
 mod postgres;
 mod promises;

@@ -82,10 +82,11 @@ enum State {
 }
 
 impl State {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Nothing,
         Self::Totp,
         Self::MailedCodes,
+        Self::Passkey,
         Self::OnlyBackupCodes,
         Self::MustEnrol,
         Self::Locked,
@@ -213,7 +214,12 @@ async fn cell(surface: &'static str, first: First, state: State) -> String {
     if !news.asked {
         return "refused".to_owned();
     }
-    let Some(method) = state.second() else { panic!("{surface} {first:?}: asked for what nobody has") };
+    // Whoever has nothing else types the password after a passkey that was not enough.
+    let method = match state.second() {
+        None | Some(Method::Passkey) if first == First::BarePasskey => Method::Password,
+        Some(method) => method,
+        None => panic!("{surface} {first:?}: asked for what nobody has"),
+    };
     world.advance(31);
     let before = Seen::of(&world, person.email()).await;
     let answered = surfaces::answer(&world, surface, (attempt, method, &mut person)).await;
@@ -250,7 +256,8 @@ fn promise(first: First, state: State, cell: &str) {
         _ => false,
     };
     assert!(!at_once || excused || !state.has_second_factor(), "{first:?} {state:?}: {cell}");
-    let enrols = !at_once || state != State::MustEnrol;
+    // Whoever comes with a passkey has enrolled one.
+    let enrols = !at_once || state != State::MustEnrol || first == First::Passkey;
     assert!(enrols, "{first:?}: whoever must enrol got {cell}");
 }
 

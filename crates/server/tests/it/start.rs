@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use crate::{
-    postgres,
+    passkeys, postgres,
     world::{Browser, ORIGIN, PASSWORD, on_postgres},
 };
 
@@ -144,6 +144,33 @@ async fn a_wrong_or_missing_key_stops_the_start_and_changes_nothing() {
     refused(home.start_with(MasterKeys::File(home.key_file()), 8).await, "sealed with master key old");
     assert!(!home.key_file().exists() && home.state().await == before);
     home.start().await.unwrap();
+}
+
+/// A changed domain makes every passkey useless: nobody is locked out by a setting without being told who.
+#[tokio::test]
+async fn a_changed_passkey_domain_stops_the_start_while_it_locks_somebody_out() {
+    let mut home = Home::new();
+    let app = home.start().await.unwrap();
+    let (mut ada, mut eve) = (browser(&app), browser(&app));
+    ada.sign_up(ADA).await;
+    passkeys::register(&mut ada, true).await;
+    eve.sign_up("eve@example.com").await;
+    drop((ada, eve, app));
+    let moved = "http://app.localhost:3777".parse().unwrap();
+    let before = std::mem::replace(&mut home.config.public_url, moved);
+    let because = "app.localhost from now on, and 1 of the people here have no second factor but passkeys of \
+                   another domain: ada@example.com.";
+    refused(home.start().await, because);
+    home.config.passkeys.rp_id = Some("localhost".to_owned());
+    drop(home.start().await.unwrap());
+    home.config.passkeys.rp_id = None;
+    home.config.passkeys.abandon = Some("app.localhost".to_owned());
+    drop(home.start().await.unwrap());
+    // What was agreed to once is not agreed to for the next change.
+    home.config.public_url = "http://127.0.0.1:3777".parse().unwrap();
+    refused(home.start().await, "passkeys would be those of 127.0.0.1");
+    home.config.public_url = before;
+    drop(home.start().await.unwrap());
 }
 
 /// SEC-097: the new key seals, the old one still opens, until nothing is sealed with it.

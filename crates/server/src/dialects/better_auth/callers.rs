@@ -58,9 +58,11 @@ const SESSION_DATA: &str = "session_data";
 pub(super) const DONT_REMEMBER: &str = "dont_remember";
 pub(super) const CHALLENGE: &str = "two_factor";
 pub(super) const TRUSTED_DEVICE: &str = "trust_device";
+pub(super) const PASSKEY: &str = "better-auth-passkey";
 
 const SESSION_SECONDS: u64 = 7 * 24 * 60 * 60;
 const CHALLENGE_SECONDS: u64 = 10 * 60;
+const CEREMONY_SECONDS: u64 = 5 * 60;
 const CHALLENGE_MARK: &str = "2fa-";
 const DEVICE_MARK: &str = "trust-device-";
 const SET_AUTH_TOKEN: HeaderName = HeaderName::from_static("set-auth-token");
@@ -132,6 +134,11 @@ impl Surface {
         let value = format!("{CHALLENGE_MARK}{}", token.expose());
         let question = self.cookies.set(CHALLENGE, &value, Some(CHALLENGE_SECONDS));
         [self.clear(SESSION), self.clear(SESSION_DATA), question]
+    }
+
+    /// An open passkey ceremony (§10).
+    pub fn ceremony(&self, token: &Secret<String>) -> SetCookie {
+        self.cookies.set(PASSKEY, token.expose(), Some(CEREMONY_SECONDS))
     }
 
     /// Better Auth's own form: an HMAC over user and identifier stands before the identifier (§8.1).
@@ -265,6 +272,10 @@ impl Asked {
     pub fn challenge_token(&self) -> Option<String> {
         let value = self.surface.cookies.value(&self.parts.headers, CHALLENGE)?;
         Some(value.strip_prefix(CHALLENGE_MARK)?.to_owned())
+    }
+
+    pub fn ceremony(&self) -> Option<String> {
+        self.surface.cookies.value(&self.parts.headers, PASSKEY)
     }
 
     /// `<hmac>!trust-device-<value>`; the value alone is what we keep.

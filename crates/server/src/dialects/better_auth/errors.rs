@@ -21,10 +21,17 @@ use crate::{
 /// What was being asked, where the wire has different words for the same news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[rustfmt::skip]
-pub(super) enum Asking { Plain, SignIn, DeleteUser, VerifyEmail }
+pub(super) enum Asking { Plain, SignIn, DeleteUser, VerifyEmail, RegisterPasskey, KeepPasskey }
 
 impl Asking {
-    pub const ALL: &[Self] = &[Self::Plain, Self::SignIn, Self::DeleteUser, Self::VerifyEmail];
+    pub const ALL: &[Self] = &[
+        Self::Plain,
+        Self::SignIn,
+        Self::DeleteUser,
+        Self::VerifyEmail,
+        Self::RegisterPasskey,
+        Self::KeepPasskey,
+    ];
 }
 
 /// Everything that is not a yes.
@@ -34,6 +41,8 @@ pub(super) enum No {
     Fault(Fault),
     Invalid(Vec<Complaint>),
     MissingQuery(&'static str),
+    /// A query parameter that is none of these words.
+    QueryChoice(&'static str, &'static str),
     /// And whether the route would have taken a form.
     Unreadable(Unreadable, bool),
     CrossSite(CrossSite),
@@ -71,6 +80,7 @@ pub(super) fn reply(surface: &Surface, no: No, asking: Asking) -> Reply {
         No::Fault(_) => said(500, "INTERNAL_SERVER_ERROR", "Internal Server Error"),
         No::Invalid(complaints) => said(400, "VALIDATION_ERROR", &complaints.iter().map(sentence).collect::<Vec<_>>().join("; ")),
         No::MissingQuery(name) => said(400, "VALIDATION_ERROR", &format!("[query.{name}] Invalid input: expected string, received undefined")),
+        No::QueryChoice(name, words) => said(400, "VALIDATION_ERROR", &format!("[query.{name}] Invalid option: expected one of {words}")),
         No::Unreadable(Unreadable::Malformed, _) => said(400, "BAD_REQUEST", "Invalid JSON in request body"),
         No::Unreadable(Unreadable::TooLarge, _) => said(413, "PAYLOAD_TOO_LARGE", "Request body is larger than 64 KiB"),
         No::Unreadable(Unreadable::TooSlow, _) => said(408, "REQUEST_TIMEOUT", "Request body took too long"),
@@ -129,8 +139,10 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::CodeExpired => said(400, "OTP_HAS_EXPIRED", "OTP has expired"),
         Denied::NotEnrolled(Method::BackupCode) => said(400, "BACKUP_CODES_NOT_ENABLED", "Backup codes aren't enabled"),
         Denied::NotEnrolled(Method::EmailCode | Method::SmsCode) => said(400, "OTP_NOT_CONFIGURED", "otp isn't configured"),
+        Denied::PasskeyNotFound if asking == Asking::KeepPasskey => said(404, "PASSKEY_NOT_FOUND", "Passkey not found"),
         Denied::NotEnrolled(Method::Passkey) | Denied::PasskeyNotFound => said(401, "PASSKEY_NOT_FOUND", "Passkey not found"),
         Denied::CeremonyGone => said(400, "CHALLENGE_NOT_FOUND", "Challenge not found"),
+        Denied::PasskeyRefused if asking == Asking::RegisterPasskey => said(400, "FAILED_TO_VERIFY_REGISTRATION", "Failed to verify registration"),
         Denied::PasskeyRefused => said(400, "AUTHENTICATION_FAILED", "Authentication failed"),
         Denied::PasskeyTaken => said(400, "PREVIOUSLY_REGISTERED", "Previously registered"),
         Denied::TooManyPasskeys { .. } => said(400, "TOO_MANY_PASSKEYS", "You have too many passkeys. Remove one first."),

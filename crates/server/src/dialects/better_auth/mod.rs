@@ -3,6 +3,7 @@
 mod account;
 mod callers;
 mod errors;
+mod passkeys;
 mod sessions;
 mod sign_in;
 mod two_factor;
@@ -52,7 +53,7 @@ const BASE: &str = "/api/auth";
 
 #[rustfmt::skip]
 fn table() -> Routes<Arc<Surface>> {
-    use Asking::{DeleteUser, Plain, SignIn, VerifyEmail};
+    use Asking::{DeleteUser, KeepPasskey, Plain, RegisterPasskey, SignIn, VerifyEmail};
     Routes::below(BASE)
         // Core (contract §7).
         .on(POST, "/sign-up/email",           to(Plain, sign_in::sign_up))
@@ -89,6 +90,14 @@ fn table() -> Routes<Arc<Surface>> {
         .on(POST, "/two-factor/generate-backup-codes", to(Plain, two_factor::generate_backup_codes))
         .on(POST, "/two-factor/get-totp-uri",          to(Plain, two_factor::get_totp_uri))
         .on(POST, "/two-factor/disable",               to(Plain, two_factor::disable))
+        // Passkeys (§10).
+        .on(GET,  "/passkey/generate-register-options",     to(Plain, passkeys::register_options))
+        .on(POST, "/passkey/verify-registration",           to(RegisterPasskey, passkeys::verify_registration))
+        .on(GET,  "/passkey/generate-authenticate-options", to(Plain, passkeys::authenticate_options))
+        .on(POST, "/passkey/verify-authentication",         to(SignIn, passkeys::verify_authentication))
+        .on(GET,  "/passkey/list-user-passkeys",            to(Plain, passkeys::list))
+        .on(POST, "/passkey/update-passkey",                to(KeepPasskey, passkeys::update))
+        .on(POST, "/passkey/delete-passkey",                to(KeepPasskey, passkeys::delete))
         // JWT (§11).
         .on(GET,  "/token", to(Plain, sessions::token))
         .on(GET,  "/jwks",  to(Plain, sessions::jwks))

@@ -88,7 +88,7 @@ pub(super) async fn sign_in(asked: Asked) -> Result<Reply, No> {
 }
 
 /// The challenge of §8.1. A trusted-device cookie that did not convince is dropped.
-fn second_step(asked: &Asked, step: &SecondStep) -> Reply {
+pub(super) fn second_step(asked: &Asked, step: &SecondStep) -> Reply {
     let methods: Vec<_> = step.methods.iter().filter_map(|method| method_name(*method)).collect();
     Reply::json(&json!({ "twoFactorRedirect": true, "twoFactorMethods": methods }))
         .cookies(asked.clear_brought(TRUSTED_DEVICE))

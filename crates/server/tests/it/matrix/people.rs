@@ -5,14 +5,18 @@ use countersign::{
     operations::{
         enrol,
         organisations::{self, Belonging, RuleChange},
+        passkeys::{self, Keep, Register},
         sessions::{Handover, SignedIn},
     },
 };
 use countersign_core::secret::Secret;
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::json;
 
 use super::{First, State, surfaces};
 use crate::{
-    people::{enrol_totp, nobody, password, sign_in, sign_up},
+    authenticator::Passkey,
+    people::{self, enrol_totp, nobody, password, sign_in, sign_up},
     world::{PASSWORD, World},
 };
 
@@ -31,6 +35,7 @@ pub struct Person {
     pub uri: Option<String>,
     pub backup_codes: Vec<String>,
     pub key: Option<String>,
+    pub passkey: Option<Passkey>,
     /// The surface where they are signed in already, or have a trusted device.
     pub before: Option<surfaces::Visit>,
 }
@@ -49,9 +54,16 @@ impl Person {
             uri: None,
             backup_codes: Vec::new(),
             key: None,
+            passkey: None,
             before: None,
         };
-        person.enrol(world, &ada, state).await;
+        if matches!(first, First::Passkey | First::BarePasskey) && state != State::Passkey {
+            person.register_passkey(world, &ada).await;
+        }
+        person.enrol(world, &as_of_now(world, &ada).await, state).await;
+        if let Some(passkey) = &mut person.passkey {
+            passkey.verifies = first == First::Passkey;
+        }
         world.advance(31);
         // Before it is locked or required, as in life.
         match first {
@@ -82,15 +94,44 @@ impl Person {
             State::Totp | State::OnlyBackupCodes | State::Locked => {
                 let (confirmed, uri) = enrol_totp(world, ada).await;
                 self.uri = Some(uri);
-                self.backup_codes =
-                    confirmed.backup_codes.iter().map(|code: &Secret<String>| code.expose().clone()).collect();
+                self.backup_codes = confirmed
+                    .backup_codes
+                    .iter()
+                    .map(|code: &Secret<String>| code.expose().clone())
+                    .collect();
             }
             State::MailedCodes => {
                 enrol::enable_email_code(&world.ctx, &nobody(), ada, password()).await.unwrap();
             }
-            State::Passkey => unimplemented!(),
+            State::Passkey => self.register_passkey(world, ada).await,
         }
     }
+
+    async fn register_passkey(&mut self, world: &World, ada: &SignedIn) {
+        let begun = passkeys::begin_registration(&world.ctx, &nobody(), ada, Keep::Token).await.unwrap();
+        let options = json!({
+            "challenge": BASE64URL_NOPAD.encode(&begun.challenge),
+            "rp": { "id": begun.rp_id },
+            "user": { "id": BASE64URL_NOPAD.encode(&begun.user_handle) },
+        });
+        let (passkey, response) = Passkey::create(&options, true);
+        let register = Register {
+            token: Some(begun.token.expose().clone()),
+            response: Some(serde_json::from_value(response).unwrap()),
+            name: None,
+            backup_codes: None,
+            handover: Handover::Nothing,
+        };
+        passkeys::register(&world.ctx, &nobody(), ada, register).await.unwrap();
+        self.passkey = Some(passkey);
+    }
+}
+
+/// The person in the session they have now: an enrolment may have begun it anew.
+pub async fn as_of_now(world: &World, who: &SignedIn) -> SignedIn {
+    let (user, now) = (who.user.id.clone(), world.clock.now());
+    let sessions = world.ctx.store.read(move |tx| tx.sessions_of(&user, now)).await.unwrap();
+    people::again(world, &SignedIn { session: sessions[0].clone(), ..who.clone() }).await.unwrap()
 }
 
 /// A stranger who knows the password types wrong codes until the account waits.

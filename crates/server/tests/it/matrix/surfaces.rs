@@ -4,9 +4,13 @@ use countersign::operations::{api_keys, sessions::SignedIn};
 use countersign_core::method::Method;
 use serde_json::{Value, json};
 
-use super::{First, State, people::Person};
+use super::{
+    First, State,
+    people::{Person, as_of_now},
+};
 use crate::{
     accents::Caller,
+    authenticator::Passkey,
     people::{key_of_a_day, nobody},
     world::{Reply, World},
 };
@@ -55,7 +59,12 @@ pub async fn come(
             Some(visit(caller, &reply, None))
         }
         First::Invitation => register(world, surface, person).await,
-        First::MagicLink | First::EmailCode | First::BarePasskey | First::Passkey => None,
+        First::BarePasskey | First::Passkey => {
+            let mut caller = Caller::new(world);
+            let reply = show_passkey(surface, (&mut caller, person.passkey.as_mut()?)).await?;
+            Some(visit(caller, &reply, None))
+        }
+        First::MagicLink | First::EmailCode => None,
     }
 }
 
@@ -92,9 +101,11 @@ async fn log_in(world: &World, surface: &'static str, person: &Person) -> Visit 
 async fn reset(world: &World, surface: &'static str, person: &mut Person) -> Option<()> {
     let mut caller = Caller::new(world);
     let (asking, setting, field) = match surface {
-        "better-auth" => {
-            ("/better-auth/api/auth/request-password-reset", "/better-auth/api/auth/reset-password", "newPassword")
-        }
+        "better-auth" => (
+            "/better-auth/api/auth/request-password-reset",
+            "/better-auth/api/auth/reset-password",
+            "newPassword",
+        ),
         "slugbase" => {
             ("/slugbase/api/password-reset/request", "/slugbase/api/password-reset/reset", "password")
         }
@@ -115,6 +126,22 @@ async fn reset(world: &World, surface: &'static str, person: &mut Person) -> Opt
     caller.post(setting, json!({ "token": token, field: NEW_PASSWORD })).await.expect(200);
     person.password = NEW_PASSWORD.to_owned();
     Some(())
+}
+
+/// A passkey, for whatever the caller is at the door for.
+async fn show_passkey(
+    surface: &'static str,
+    (caller, passkey): (&mut Caller, &mut Passkey),
+) -> Option<Reply> {
+    let (asking, showing) = match surface {
+        "better-auth" => (
+            "/better-auth/api/auth/passkey/generate-authenticate-options",
+            "/better-auth/api/auth/passkey/verify-authentication",
+        ),
+        _ => return None,
+    };
+    let options = caller.get(asking).await.expect(200).body;
+    Some(caller.post(showing, json!({ "response": passkey.get(&options) })).await)
 }
 
 /// Registers somebody new into the server's organisation.
@@ -140,13 +167,10 @@ pub async fn already_in(
     if !(if first == First::Refresh { refreshes } else { trusts }) {
         return None;
     }
-    let mut visit = log_in(world, surface, person).await;
+    let visit = log_in(world, surface, person).await;
     match state.second() {
         None => Some(visit),
-        Some(method) => {
-            let proof = proof(world, surface, (method, person, &mut visit)).await?;
-            answer_with(surface, visit, (method, proof)).await
-        }
+        Some(method) => answer(world, surface, (visit, method, person)).await,
     }
 }
 
@@ -162,9 +186,7 @@ pub async fn make_key(world: &World, surface: &'static str, who: &SignedIn) -> O
     if surface != "slugbase" {
         return None;
     }
-    let (user, now) = (who.user.id.clone(), world.clock.now());
-    let fresh = world.ctx.store.read(move |tx| tx.sessions_of(&user, now)).await.unwrap();
-    let seen = crate::people::again(world, &SignedIn { session: fresh[0].clone(), ..who.clone() }).await?;
+    let seen = as_of_now(world, who).await;
     let (_, secret) = api_keys::create(&world.ctx, &nobody(), &seen, key_of_a_day("ci")).await.unwrap();
     Some(secret.expose().clone())
 }
@@ -175,6 +197,13 @@ pub async fn answer(
     surface: &'static str,
     (mut visit, method, person): (Visit, Method, &mut Person),
 ) -> Option<Visit> {
+    if method == Method::Passkey {
+        // As a second thing it need not verify anybody.
+        let passkey = person.passkey.as_mut()?;
+        passkey.verifies = false;
+        let reply = show_passkey(surface, (&mut visit.caller, passkey)).await?;
+        return Some(self::visit(visit.caller, &reply, None));
+    }
     let proof = proof(world, surface, (method, person, &mut visit)).await?;
     answer_with(surface, visit, (method, proof)).await
 }
@@ -197,7 +226,8 @@ async fn proof(
                 }
             }
             "flashback" => {
-                let sent = visit.caller.call(axum::http::Method::POST, "/flashback/mfa/magic-link/send", None);
+                let sent =
+                    visit.caller.call(axum::http::Method::POST, "/flashback/mfa/magic-link/send", None);
                 match sent.await.status.as_u16() {
                     200 => {
                         let link = world.mailed_link(person.email()).await;
@@ -208,15 +238,12 @@ async fn proof(
             }
             _ => None,
         },
-        Method::SmsCode | Method::Passkey | Method::Password => None,
+        Method::Password => Some(json!(person.password)),
+        Method::SmsCode | Method::Passkey => None,
     }
 }
 
-async fn answer_with(
-    surface: &'static str,
-    visit: Visit,
-    (method, proof): (Method, Value),
-) -> Option<Visit> {
+async fn answer_with(surface: &'static str, visit: Visit, (method, proof): (Method, Value)) -> Option<Visit> {
     let mut caller = visit.caller;
     let reply = match surface {
         "better-auth" => {

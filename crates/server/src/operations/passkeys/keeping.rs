@@ -1,0 +1,96 @@
+//! The passkeys somebody has: listed, named, removed.
+
+use countersign_core::{
+    denied::Denied,
+    ids::AuthenticatorId,
+    passkey::Passkey,
+    session::{Reach, Visitor},
+    time::Timestamp,
+};
+
+use crate::{
+    ctx::Ctx,
+    operations::{
+        Act, Outcome,
+        authenticators::{self, Asking, Authority, Removal},
+        sessions::{Handover, Minted, SignedIn},
+    },
+};
+
+/// Longest name kept, in characters.
+pub const NAME_MAX: usize = 64;
+
+/// A passkey as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub id: AuthenticatorId,
+    /// As the person calls it, if they do.
+    pub name: Option<String>,
+    pub passkey: Passkey,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl Known {
+    /// A name to show: the person's own, or the model's.
+    pub fn called(&self) -> &str {
+        self.name.as_deref().or_else(|| self.passkey.credential.aaguid.name()).unwrap_or("Passkey")
+    }
+}
+
+pub(super) fn checked_name(name: &str) -> Result<String, Denied> {
+    let name = name.trim();
+    if name.chars().count() > NAME_MAX {
+        return Err(Denied::FieldTooLong { field: "name", max: NAME_MAX });
+    }
+    Ok(name.to_owned())
+}
+
+/// The person's passkeys, oldest first.
+pub async fn list(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<Known>> {
+    who.session.scope.reaches(Reach::Everything)?;
+    let user = who.user.id.clone();
+    let rows = ctx.store.read(move |tx| tx.passkeys_of(&user)).await?;
+    let known = |row: crate::store::PasskeyRow| Known {
+        id: row.id,
+        name: Some(row.name).filter(|name| !name.is_empty()),
+        passkey: row.passkey,
+        created_at: row.created_at,
+        last_used_at: row.last_used_at,
+    };
+    Ok(rows.into_iter().map(known).collect())
+}
+
+/// Calls a passkey by another name. Whoever renames could make its owner remove the wrong one, so it takes what
+/// any change of factors takes (SEC-101).
+pub async fn rename(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    (id, name): (AuthenticatorId, &str),
+) -> Outcome<()> {
+    let name = checked_name(name)?;
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let asking = Asking { reach: Reach::Everything, password_now: false };
+        let who = match authenticators::may_change(&act, tx, &seen, asking)? {
+            Ok((who, _)) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let renamed = tx.rename_passkey(&who.user.id, &id, &name)?;
+        Ok(if renamed { Ok(()) } else { Err(Denied::PasskeyNotFound) })
+    })
+    .await
+}
+
+/// Takes one passkey away.
+pub async fn remove(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    (id, authority, handover): (AuthenticatorId, Authority, Handover),
+) -> Outcome<Option<Minted>> {
+    let wish = Removal { authority, one: Some(id), handover, ..Removal::default() };
+    authenticators::remove(ctx, visitor, who, wish).await
+}
