@@ -160,6 +160,21 @@ impl Proofs {
     }
 }
 
+/// How surely, and how recently, somebody must have shown themselves for what they are about to reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    pub aal: Aal,
+    /// How long ago the last proof of a second factor may be.
+    pub max_age: Option<Duration>,
+}
+
+impl Demand {
+    pub fn is_met_by(self, proofs: &Proofs, now: Timestamp) -> bool {
+        let recently = |most: Duration| proofs.second_factor_at().is_some_and(|at| now.since(at) <= most);
+        proofs.aal(now) >= self.aal && self.max_age.is_none_or(recently)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +230,24 @@ mod tests {
         assert_eq!(proofs.aal(next_day), Aal::One);
         assert_eq!(proofs.clone().with(Method::Password, next_day).aal(next_day), Aal::One);
         assert_eq!(proofs.with(Method::EmailCode, next_day).aal(next_day), Aal::Two);
+    }
+
+    #[test]
+    fn a_demand_asks_for_level_and_age_of_the_second_factor() {
+        let password = Proofs::of(Method::Password, NOON);
+        let both = password.clone().with(Method::Totp, NOON);
+        let demand = |aal, minutes: Option<u64>| Demand {
+            aal,
+            max_age: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
+        };
+        let five = NOON + FRESH;
+        assert!(demand(Aal::One, None).is_met_by(&password, five));
+        assert!(!demand(Aal::Two, None).is_met_by(&password, five));
+        assert!(!demand(Aal::One, Some(5)).is_met_by(&password, NOON), "a password has no age that counts");
+        assert!(demand(Aal::Two, Some(5)).is_met_by(&both, five));
+        assert!(!demand(Aal::Two, Some(5)).is_met_by(&both, five + SECOND));
+        let again = both.with(Method::Password, five + SECOND);
+        assert!(!demand(Aal::Two, Some(5)).is_met_by(&again, five + SECOND));
     }
 
     #[test]

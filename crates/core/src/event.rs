@@ -60,6 +60,7 @@ kinds! {
     SignedOut = "session.signed_out",
     SessionRevoked = "session.revoked",
     SessionStolen = "session.stolen",
+    ForwardPassGiven = "forward_pass.given",
     SecondFactorReset = "second_factor.reset",
     RecoveryRequested = "recovery.requested",
     RecoveryBegun = "recovery.begun",

@@ -145,6 +145,16 @@ pub fn may_make_keys(own: &[Membership]) -> Result<(), Denied> {
     if own.iter().any(|one| one.role.administers()) { Ok(()) } else { Err(Denied::NotPermitted) }
 }
 
+/// What a person's memberships are called towards applications behind a proxy: `ID` and `ID:role`. Ids, because
+/// anybody may call an organisation of their own whatever they like.
+pub fn groups(own: &[Membership]) -> Vec<String> {
+    let named = |one: &Membership| {
+        let id = &one.organisation.id;
+        [id.to_string(), format!("{id}:{}", one.role.as_str())]
+    };
+    own.iter().flat_map(named).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +170,13 @@ mod tests {
             },
             role,
         }
+    }
+
+    #[test]
+    fn groups_are_called_by_id_and_role() {
+        let own = [member("o1", Role::Owner), member("o2", Role::Member)];
+        assert_eq!(groups(&own), ["o1", "o1:owner", "o2", "o2:member"]);
+        assert!(groups(&[]).is_empty());
     }
 
     fn may(own: &[Membership], theirs: &[Membership]) -> bool {

@@ -29,6 +29,7 @@ use crate::{
     dialects::{self, Mounting, RouteRow},
     dice::Dice,
     fault::Fault,
+    forward_auth,
     hashing::{self, Hasher},
     http::{
         connections,
@@ -213,6 +214,7 @@ fn shared(config: &Config, mounting: &Mounting) -> Routes<Arc<Ctx>> {
         .on(GET, "/health/live", |method| on(method, async || Json(json!({ "status": "live" }))))
         .on(GET, "/health/ready", |method| on(method, ready))
         .on(GET, "/v1/dialects", |method| on(method, table));
+    let routes = forward_auth::routes(routes);
     match config.demo {
         true => routes.on(GET, "/dev/outbox", |method| on(method, outbox_page::outbox)).on(
             GET,

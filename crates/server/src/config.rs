@@ -2,6 +2,7 @@
 
 mod dialects;
 mod disk;
+mod forward_auth;
 mod passkeys;
 mod refusals;
 mod settings;
@@ -18,6 +19,7 @@ pub use dialects::{
     DIALECTS, DialectHost, ErrorFormat, Flashback, Mudbase, MudbaseLogin, PasswordCode, SetupResponse,
     Slugbase,
 };
+pub use forward_auth::ForwardAuth;
 pub use passkeys::Passkeys;
 pub use refusals::{Rule, Unsafe, is_loopback};
 pub use settings::{SETTINGS, Setting};
@@ -52,6 +54,7 @@ pub struct Config {
     pub slugbase: Slugbase,
     pub mudbase: Mudbase,
     pub flashback: Flashback,
+    pub forward_auth: ForwardAuth,
     /// How many passwords are hashed at once; each takes a core and 19 MiB while it runs.
     pub hash_threads: usize,
     pub log: Log,

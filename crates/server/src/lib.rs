@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod dialects;
 pub mod dice;
 pub mod fault;
+mod forward_auth;
 pub mod hashing;
 pub mod http;
 pub mod operations;

@@ -193,13 +193,13 @@ fn dialect_hosts(text: &str, scheme: &str) -> Result<Vec<DialectHost>, Wrong> {
 }
 
 /// A host and perhaps a port, and nothing else, in the form browsers send it.
-fn bare_host(text: &str, scheme: &str) -> Option<String> {
+pub(super) fn bare_host(text: &str, scheme: &str) -> Option<String> {
     let foreign = text.is_empty() || text.contains(['/', '\\', '?', '#', '@', '*', ' ']);
     if foreign { None } else { authority(&Url::parse(&format!("{scheme}://{text}")).ok()?) }
 }
 
 /// Host and port as in a `Host` header, where the port of the scheme is left out.
-fn authority(url: &Url) -> Option<String> {
+pub(super) fn authority(url: &Url) -> Option<String> {
     let host = url.host_str()?;
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }

@@ -18,6 +18,7 @@ pub enum Rule {
     OriginPlainHttp,
     DialectHostPlainHttp,
     FrontEndPlainHttp,
+    ProtectedHostPlainHttp,
     CookieDomain,
     PasskeyDomain,
     BetterAuthSecretShort,
@@ -29,7 +30,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::PublicUrlPlainHttp,
         Self::PublicUrlMissing,
         Self::ProxiesTooWide,
@@ -37,6 +38,7 @@ impl Rule {
         Self::OriginPlainHttp,
         Self::DialectHostPlainHttp,
         Self::FrontEndPlainHttp,
+        Self::ProtectedHostPlainHttp,
         Self::CookieDomain,
         Self::PasskeyDomain,
         Self::BetterAuthSecretShort,
@@ -94,6 +96,7 @@ impl Config {
         found.extend(self.dialect_origins().filter_map(|origin| dialect_host_refusal(&origin)));
         let front_ends = [&self.slugbase.frontend_url, &self.flashback.frontend_url];
         found.extend(front_ends.into_iter().flatten().filter_map(front_end_refusal));
+        found.extend(self.protected_origins().filter_map(|origin| protected_host_refusal(&origin)));
         found.extend(self.cookie_domain_refusal());
         found.extend(self.passkey_refusal());
         found.extend(self.better_auth_secret_refusal());
@@ -234,6 +237,18 @@ fn dialect_host_refusal(origin: &str) -> Option<Unsafe> {
             format!("dialect host {origin}"),
             "passwords and cookies would cross the network in the clear",
             "use an https:// public URL, whose scheme the hosts in COUNTERSIGN_DIALECT_HOSTS share",
+        )
+    })
+}
+
+/// Its scheme is the public URL's, too.
+fn protected_host_refusal(origin: &str) -> Option<Unsafe> {
+    plain_http(&Url::parse(origin).ok()?).then(|| {
+        Unsafe::new(
+            Rule::ProtectedHostPlainHttp,
+            format!("protected host {origin}"),
+            "what stands for a session there would cross the network in the clear",
+            "use an https:// public URL, whose scheme the hosts in COUNTERSIGN_FORWARD_AUTH_HOSTS share",
         )
     })
 }

@@ -107,6 +107,8 @@ settings! {
         "whether changing a password takes a code where there is a second factor: optional or required [optional]");
     FLASHBACK_FRONTEND_URL = setting("flashback.frontend_url", "COUNTERSIGN_FLASHBACK_FRONTEND_URL",
         "where its front end's magic-link page lives [PUBLIC_URL]");
+    FORWARD_AUTH_HOSTS = setting("forward_auth.hosts", "COUNTERSIGN_FORWARD_AUTH_HOSTS",
+        "hosts that a proxy protects by asking /forward-auth: app.example.com, wiki.example.com:8443 [none]");
 }
 
 /// `--config` names the file itself, so it cannot stand in it.

@@ -99,6 +99,7 @@ impl Reading {
             slugbase: self.slugbase(),
             mudbase: self.mudbase(),
             flashback: self.flashback(),
+            forward_auth: self.forward_auth(&public_url),
             better_auth: BetterAuth {
                 cookie_prefix: self
                     .parse(&setting::COOKIE_PREFIX, cookie_prefix)

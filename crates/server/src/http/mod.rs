@@ -20,4 +20,5 @@ pub mod reply;
 pub mod routes;
 pub mod security_headers;
 pub mod sent;
+pub mod session_cookie;
 pub mod visitor;

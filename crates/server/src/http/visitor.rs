@@ -15,9 +15,18 @@ const TEXT_MAX: usize = 256;
 
 /// The address that counts: the socket's, or behind a configured proxy the one it vouches for.
 pub fn address(config: &Config, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+    client_ip::client_ip(peer(extensions), headers, &config.trusted_proxies)
+}
+
+fn peer(extensions: &Extensions) -> IpAddr {
     let peer: Option<&ConnectInfo<SocketAddr>> = extensions.get();
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
-    client_ip::client_ip(peer, headers, &config.trusted_proxies)
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+}
+
+/// Whether the other end of the connection is one of our proxies, whose `X-Forwarded-*` count (SEC-119).
+pub fn is_a_trusted_proxy(config: &Config, extensions: &Extensions) -> bool {
+    let peer = peer(extensions).to_canonical();
+    config.trusted_proxies.iter().any(|net| net.contains(&peer))
 }
 
 /// Whom limits count a request as; nobody if they are switched off.

@@ -9,6 +9,7 @@ pub mod authenticators;
 pub mod challenge;
 pub mod emails;
 pub mod enrol;
+pub mod forward_auth;
 pub mod housekeeping;
 pub mod organisations;
 pub mod passkeys;

@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "every_way_in",
         sql: include_str!("../../../../migrations/0005_every_way_in.sql"),
     },
+    Migration {
+        version: 6,
+        name: "forward_auth",
+        sql: include_str!("../../../../migrations/0006_forward_auth.sql"),
+    },
 ];
 
 struct Migration {

@@ -8,6 +8,7 @@ mod api_keys;
 mod authenticators;
 mod challenges;
 mod database_file;
+mod forward_passes;
 mod journal;
 mod keys;
 mod links;
@@ -32,6 +33,7 @@ use countersign_core::{
 };
 
 pub use challenges::NewCode;
+pub use forward_passes::{Kept, NewForwardCode, NewForwardPass};
 pub use links::{Link, Purpose};
 pub use outbox::{Envelope, OutboxRow};
 pub use passkeys::{Ceremony, CeremonyPurpose, NewPasskeyRow, PasskeyRow};

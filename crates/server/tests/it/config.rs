@@ -238,6 +238,9 @@ fn mistakes_name_their_place_and_their_remedy() {
         ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=*.example.com"),
         ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=a.example.com, mudbase=A.example.com:80"),
         ("COUNTERSIGN_DIALECT_HOSTS", "slugbase=localhost:8080"),
+        ("COUNTERSIGN_FORWARD_AUTH_HOSTS", "https://app.example.com"),
+        ("COUNTERSIGN_FORWARD_AUTH_HOSTS", "*.example.com"),
+        ("COUNTERSIGN_FORWARD_AUTH_HOSTS", "localhost:8080"),
         ("COUNTERSIGN_MUDBASE_LOGIN", "open"),
         ("COUNTERSIGN_MUDBASE_SETUP_RESPONSE", "sdk"),
         ("COUNTERSIGN_MUDBASE_PASSWORD_CODE", "on"),
@@ -281,6 +284,7 @@ fn unsafe_settings(rule: Rule) -> &'static [(&'static str, &'static str)] {
         Rule::OriginPlainHttp => &[PUBLIC, MAIL, ("COUNTERSIGN_TRUSTED_ORIGINS", "http://app.example.com")],
         Rule::DialectHostPlainHttp => &[("COUNTERSIGN_DIALECT_HOSTS", "slugbase=auth.example.com")],
         Rule::FrontEndPlainHttp => &[("COUNTERSIGN_SLUGBASE_FRONTEND_URL", "http://app.example.com")],
+        Rule::ProtectedHostPlainHttp => &[("COUNTERSIGN_FORWARD_AUTH_HOSTS", "app.example.com")],
         Rule::CookieDomain => &[PUBLIC, MAIL, ("COUNTERSIGN_BETTER_AUTH_COOKIE_DOMAIN", "example.org")],
         Rule::PasskeyDomain => &[PUBLIC, MAIL, ("COUNTERSIGN_PASSKEY_RP_ID", "example.org")],
         Rule::BetterAuthSecretShort => {

@@ -8,6 +8,7 @@ mod config;
 mod credentials;
 mod delivery;
 mod flashback;
+mod forward_auth;
 mod journeys;
 mod matrix;
 mod mounting;
