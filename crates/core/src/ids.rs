@@ -65,6 +65,7 @@ ids! {
     ChallengeId,
     OneTimeCodeId,
     LinkId,
+    MailSignInId,
     RecoveryId,
     SessionId,
     TrustedDeviceId,

@@ -13,6 +13,7 @@ pub mod entropy;
 pub mod event;
 pub mod ids;
 pub mod lockout;
+pub mod mail_sign_in;
 pub mod message;
 pub mod method;
 pub mod one_time_code;

@@ -125,6 +125,8 @@ pub enum Notice {
     /// A refresh token came twice, so a copy exists; the session ended.
     SessionStolen,
     PasswordChanged,
+    /// Somebody showed that the address is theirs, which whoever had set the password never did.
+    PasswordRemoved,
     /// The password was right, the second factor was not: somebody may know the password.
     SecondFactorFailed,
     /// Too many wrong answers in a row: the account waits.

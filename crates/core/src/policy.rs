@@ -188,21 +188,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
     fn user(password_by_mail: bool) -> User {
-        User {
-            id: UserId::from("u".to_owned()),
-            email: "ada@example.com".to_owned(),
-            email_verified_at: None,
-            name: String::new(),
-            family_name: None,
-            image: None,
-            password: None,
-            password_by_mail,
-            second_factor_required: false,
-            preferred_method: None,
-            security_version: 0,
-            created_at: NOON,
-            updated_at: NOON,
-        }
+        User { password_by_mail, ..crate::user::sample() }
     }
 
     fn confirmed(method: Method) -> Authenticator {

@@ -43,6 +43,27 @@ impl User {
     }
 }
 
+/// Somebody for tests, whose address nobody verified.
+#[cfg(test)]
+pub(crate) fn sample() -> User {
+    let noon = Timestamp::from_seconds(1_800_000_000);
+    User {
+        id: UserId::from("u".to_owned()),
+        email: "ada@example.com".to_owned(),
+        email_verified_at: None,
+        name: String::new(),
+        family_name: None,
+        image: None,
+        password: None,
+        password_by_mail: false,
+        second_factor_required: false,
+        preferred_method: None,
+        security_version: 0,
+        created_at: noon,
+        updated_at: noon,
+    }
+}
+
 /// One name of two.
 pub fn full_name(given: &str, family: &str) -> String {
     format!("{} {}", given.trim(), family.trim()).trim().to_owned()

@@ -34,6 +34,7 @@ use crate::{
     http::{
         connections,
         origins::TrustedOrigins,
+        page,
         routes::{Route, Routes},
         security_headers::SecurityHeaders,
     },
@@ -214,7 +215,7 @@ fn shared(config: &Config, mounting: &Mounting) -> Routes<Arc<Ctx>> {
         .on(GET, "/health/live", |method| on(method, async || Json(json!({ "status": "live" }))))
         .on(GET, "/health/ready", |method| on(method, ready))
         .on(GET, "/v1/dialects", |method| on(method, table));
-    let routes = forward_auth::routes(routes);
+    let routes = forward_auth::routes(page::assets(routes));
     match config.demo {
         true => routes.on(GET, "/dev/outbox", |method| on(method, outbox_page::outbox)).on(
             GET,

@@ -107,9 +107,21 @@ pub enum Deletion {
 pub struct Accounts {
     pub email_verification: EmailVerification,
     pub deletion: Deletion,
+    /// Whom a mailed link or code signs in.
+    pub mail_sign_ins: MailSignIns,
     /// What a new password must be.
     pub passwords: Rules,
     pub policy: Policy,
+}
+
+/// Signing in by a mailed link or code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailSignIns {
+    /// Whoever has no account gets one.
+    #[default]
+    Everyone,
+    Existing,
+    Off,
 }
 
 #[derive(Clone, Debug)]

@@ -69,6 +69,8 @@ settings! {
         "optional or required [optional]");
     EMAIL_CODES = setting("accounts.email_codes", "COUNTERSIGN_EMAIL_CODES",
         "who may answer a challenge by mailed code: everyone with a second factor, or enrolled people only [everyone]");
+    MAIL_SIGN_INS = setting("accounts.mail_sign_ins", "COUNTERSIGN_MAIL_SIGN_INS",
+        "whom a mailed link or code signs in: everyone, who gets an account; existing people; nobody (off) [everyone]");
     DELETION = setting("accounts.deletion", "COUNTERSIGN_DELETION",
         "an account asked to go goes at once (immediate) or by a mailed link (mail) [immediate]");
     PASSWORD_MIN = setting("accounts.password_min", "COUNTERSIGN_PASSWORD_MIN",

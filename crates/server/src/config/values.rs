@@ -19,7 +19,7 @@ use url::{Host, Url};
 
 use super::{
     Accounts, BetterAuth, Config, Database, Deletion, EmailVerification, Flags, Given, Log, LogFormat, Mail,
-    MasterKeys, Mistake, Sms,
+    MailSignIns, MasterKeys, Mistake, Sms,
     settings::{self as setting, SETTINGS, Setting},
     sources::{Found, Layers, quoted},
 };
@@ -87,6 +87,7 @@ impl Reading {
                     .parse(&setting::EMAIL_VERIFICATION, email_verification)
                     .unwrap_or(EmailVerification::Optional),
                 deletion: self.parse(&setting::DELETION, deletion).unwrap_or(Deletion::Immediate),
+                mail_sign_ins: self.parse(&setting::MAIL_SIGN_INS, mail_sign_ins).unwrap_or_default(),
                 passwords: self.passwords(),
                 policy: Policy {
                     email_codes: self.parse(&setting::EMAIL_CODES, email_codes).unwrap_or_default(),
@@ -382,6 +383,15 @@ fn email_verification(text: &str) -> Result<EmailVerification, Wrong> {
         "optional" => Ok(EmailVerification::Optional),
         "required" => Ok(EmailVerification::Required),
         _ => Err("is neither optional nor required".to_owned()),
+    }
+}
+
+fn mail_sign_ins(text: &str) -> Result<MailSignIns, Wrong> {
+    match text {
+        "everyone" => Ok(MailSignIns::Everyone),
+        "existing" => Ok(MailSignIns::Existing),
+        "off" => Ok(MailSignIns::Off),
+        _ => Err("is none of everyone, existing, off".to_owned()),
     }
 }
 

@@ -492,6 +492,7 @@ mod tests {
             Notice::ApiKeyAdded,
             Notice::SessionStolen,
             Notice::PasswordChanged,
+            Notice::PasswordRemoved,
             Notice::SecondFactorFailed,
             Notice::GuessesBlocked,
         ] {

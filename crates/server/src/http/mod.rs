@@ -14,6 +14,7 @@ pub mod fields;
 pub mod javascript;
 pub mod limits;
 pub mod origins;
+pub mod page;
 pub mod query;
 pub mod quotas;
 pub mod reply;

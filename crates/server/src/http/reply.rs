@@ -24,12 +24,23 @@ impl Reply {
         Self { body: Some(body), ..Self::default() }
     }
 
+    pub fn html(page: String) -> Self {
+        let reply = Self { body: Some(page), ..Self::default() };
+        reply.header(header::CONTENT_TYPE, "text/html; charset=utf-8")
+    }
+
     pub fn empty(status: StatusCode) -> Self {
         Self { status, ..Self::default() }
     }
 
     pub fn found(location: &str) -> Self {
         Self::empty(StatusCode::FOUND).header(header::LOCATION, location)
+    }
+
+    /// Leads on instead of saying what it would have said; cookies stay.
+    pub fn to(mut self, status: StatusCode, location: &str) -> Self {
+        self.body = None;
+        self.status(status).header(header::LOCATION, location)
     }
 
     pub fn status(mut self, status: StatusCode) -> Self {

@@ -1,5 +1,6 @@
 //! Answering: a proof is offered, the core judges it, and what it buys is created where it is spent.
 
+mod looking;
 mod sending;
 
 use countersign_core::{
@@ -21,6 +22,7 @@ use countersign_core::{
 };
 use serde_json::json;
 
+pub use looking::{Open, look_at};
 pub use sending::{Carrier, send_code};
 
 use crate::{

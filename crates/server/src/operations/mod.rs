@@ -11,6 +11,7 @@ pub mod emails;
 pub mod enrol;
 pub mod forward_auth;
 pub mod housekeeping;
+pub mod mail_sign_in;
 pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
@@ -145,14 +146,15 @@ impl Act {
         message: Message,
         expires_at: Timestamp,
     ) -> Result<(), Fault> {
-        let letter =
-            Letter { to: Destination::Email(email), recipient_name: user.name.clone(), message, expires_at };
-        let envelope = Envelope {
-            id: OutboxId::new(self.now, self.dice()),
-            user_id: user.id.clone(),
-            created_at: self.now,
-        };
-        tx.post(&OutboxRow::seal(&self.vault, envelope, &letter)?)
+        let recipient_name = user.name.clone();
+        let letter = Letter { to: Destination::Email(email), recipient_name, message, expires_at };
+        self.post(tx, user.id.clone(), &letter)
+    }
+
+    fn post(&self, tx: &mut Tx<'_>, user_id: UserId, letter: &Letter) -> Result<(), Fault> {
+        let id = OutboxId::new(self.now, self.dice());
+        let envelope = Envelope { id, user_id, created_at: self.now };
+        tx.post(&OutboxRow::seal(&self.vault, envelope, letter)?)
     }
 
     /// Tells the user that something happened to the account (SEC-109).

@@ -35,6 +35,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "forward_auth",
         sql: include_str!("../../../../migrations/0006_forward_auth.sql"),
     },
+    Migration {
+        version: 7,
+        name: "mail_sign_ins",
+        sql: include_str!("../../../../migrations/0007_mail_sign_ins.sql"),
+    },
 ];
 
 struct Migration {

@@ -12,6 +12,7 @@ mod forward_passes;
 mod journal;
 mod keys;
 mod links;
+mod mail_sign_ins;
 mod migrations;
 mod organisations;
 mod outbox;
@@ -35,6 +36,7 @@ use countersign_core::{
 pub use challenges::NewCode;
 pub use forward_passes::{Kept, NewForwardCode, NewForwardPass};
 pub use links::{Link, Purpose};
+pub use mail_sign_ins::NewMailSignIn;
 pub use outbox::{Envelope, OutboxRow};
 pub use passkeys::{Ceremony, CeremonyPurpose, NewPasskeyRow, PasskeyRow};
 pub use recoveries::Ticket;

@@ -50,6 +50,19 @@ impl Tx<'_> {
                      (SELECT digest FROM passkey_ceremonies WHERE expires_at <= $1 LIMIT 500)",
                 now,
             ),
+            // Sending limits look back a day.
+            (
+                "DELETE FROM mail_sign_ins WHERE id IN
+                     (SELECT id FROM mail_sign_ins WHERE expires_at <= $1 LIMIT 500)",
+                now - DAY,
+            ),
+            (
+                "DELETE FROM mail_guess_budgets WHERE email IN
+                     (SELECT email FROM mail_guess_budgets
+                      WHERE (whole_at IS NULL OR whole_at <= $1) AND (blocked_until IS NULL OR blocked_until <= $1)
+                      LIMIT 500)",
+                now - DAY,
+            ),
             ("DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at <= $1 LIMIT 500)", now - DAY),
             ("DELETE FROM backup_codes WHERE activated_at IS NULL AND created_at <= $1", now - DAY),
             (

@@ -108,6 +108,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// The account has none any more.
+    pub fn remove_password(&mut self, id: &UserId, now: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET password = NULL, password_by_mail = FALSE, updated_at = $2,
+                              security_version = security_version + 1
+             WHERE id = $1",
+            &[id.into(), now.into()],
+        )?;
+        Ok(())
+    }
+
     /// The same password in a better hash; only if nobody changed it meanwhile.
     pub fn rehash_password(&mut self, id: &UserId, old: &str, new: &str) -> Result<(), Fault> {
         self.execute(

@@ -2,8 +2,8 @@
 
 use countersign_core::{
     ids::{
-        ApiKeyId, AuthenticatorId, ChallengeId, EventId, LinkId, OneTimeCodeId, OrganisationId, OutboxId,
-        RecoveryId, SessionId, TrustedDeviceId, UserId,
+        ApiKeyId, AuthenticatorId, ChallengeId, EventId, LinkId, MailSignInId, OneTimeCodeId, OrganisationId,
+        OutboxId, RecoveryId, SessionId, TrustedDeviceId, UserId,
     },
     time::Timestamp,
 };
@@ -189,7 +189,7 @@ ids! {
     AuthenticatorId,
     ChallengeId,
     OneTimeCodeId,
-    LinkId,
+    LinkId, MailSignInId,
     RecoveryId,
     SessionId,
     TrustedDeviceId,

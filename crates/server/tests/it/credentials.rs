@@ -30,6 +30,7 @@ const BETTER_AUTH: &[&str] = &[
     "/api/auth/two-factor/verify-otp",
     "/api/auth/two-factor/verify-backup-code",
     "/api/auth/two-factor/send-otp",
+    "/api/auth/two-factor/challenge",
 ];
 const SLUGBASE: &[&str] = &["/api/auth/mfa/verify"];
 const FLASHBACK: &[&str] = &[

@@ -10,6 +10,7 @@ mod delivery;
 mod flashback;
 mod forward_auth;
 mod journeys;
+mod mail_sign_in;
 mod matrix;
 mod mounting;
 mod mudbase;

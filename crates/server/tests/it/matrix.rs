@@ -214,9 +214,12 @@ async fn cell(surface: &'static str, first: First, state: State) -> String {
     if !news.asked {
         return "refused".to_owned();
     }
-    // Whoever has nothing else types the password after a passkey that was not enough.
+    // Whoever has nothing else types the password after what was not enough.
+    let mailed = matches!(first, First::MagicLink | First::EmailCode);
     let method = match state.second() {
         None | Some(Method::Passkey) if first == First::BarePasskey => Method::Password,
+        // The mailbox has had its turn.
+        Some(Method::EmailCode) if mailed => Method::Password,
         Some(method) => method,
         None => panic!("{surface} {first:?}: asked for what nobody has"),
     };

@@ -175,6 +175,17 @@ impl Reply {
         lines.map(|line| split(line.to_str().unwrap())).collect()
     }
 
+    /// Where it leads.
+    pub fn location(&self) -> &str {
+        self.headers.get(header::LOCATION).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The page, and the value of a hidden field in it.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let (_, after) = self.body.as_str()?.split_once(&format!("name=\"{name}\" value=\""))?;
+        after.split('"').next()
+    }
+
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
@@ -208,7 +219,15 @@ impl Browser {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
-    fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
+    /// As a page's form posts.
+    pub async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.request(Method::POST, path);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
         let request = Request::builder().method(method).uri(path).header(header::ORIGIN, ORIGIN);
         if self.jar.is_empty() {
             return request;

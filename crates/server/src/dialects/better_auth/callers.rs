@@ -58,11 +58,14 @@ const SESSION_DATA: &str = "session_data";
 pub(super) const DONT_REMEMBER: &str = "dont_remember";
 pub(super) const CHALLENGE: &str = "two_factor";
 pub(super) const TRUSTED_DEVICE: &str = "trust_device";
-pub(super) const PASSKEY: &str = "better-auth-passkey";
+/// What a browser keeps that asked to be mailed a link or code; ours.
+pub(super) const MAIL_SIGN_IN: &str = "mail_sign_in";
+const PASSKEY: &str = "better-auth-passkey";
 
 const SESSION_SECONDS: u64 = 7 * 24 * 60 * 60;
 const CHALLENGE_SECONDS: u64 = 10 * 60;
 const CEREMONY_SECONDS: u64 = 5 * 60;
+const MAIL_SIGN_IN_SECONDS: u64 = 10 * 60;
 const CHALLENGE_MARK: &str = "2fa-";
 const DEVICE_MARK: &str = "trust-device-";
 const SET_AUTH_TOKEN: HeaderName = HeaderName::from_static("set-auth-token");
@@ -141,6 +144,10 @@ impl Surface {
         self.cookies.set(PASSKEY, token.expose(), Some(CEREMONY_SECONDS))
     }
 
+    pub fn mail_sign_in(&self, kept: &Secret<String>) -> SetCookie {
+        self.cookies.set(MAIL_SIGN_IN, kept.expose(), Some(MAIL_SIGN_IN_SECONDS))
+    }
+
     /// Better Auth's own form: an HMAC over user and identifier stands before the identifier (§8.1).
     pub fn trusted_device(&self, user: &User, value: &Secret<String>, seconds: u64) -> SetCookie {
         let identifier = format!("{DEVICE_MARK}{}", value.expose());
@@ -194,9 +201,12 @@ impl Asked {
         let (parts, body) = request.into_parts();
         let mut sent = Sent::Undefined;
         if parts.method != Method::GET {
-            let is_first_login = matches!(parts.uri.path(), "/sign-in/email" | "/sign-up/email");
-            let read = Sent::read(&parts, body, is_first_login).await;
-            sent = read.map_err(|why| No::Unreadable(why, is_first_login))?;
+            let path = parts.uri.path();
+            let is_first_login = matches!(path, "/sign-in/email" | "/sign-up/email" | "/sign-in/magic-link");
+            let is_page = matches!(path, "/magic-link/verify" | "/two-factor/challenge");
+            let takes_forms = is_page || matches!(path, "/sign-in/email" | "/sign-up/email");
+            let read = Sent::read(&parts, body, takes_forms).await;
+            sent = read.map_err(|why| No::Unreadable(why, takes_forms))?;
             let check = match is_first_login {
                 true => origins::check_first_login,
                 false => origins::check_cookie_request,
@@ -267,6 +277,29 @@ impl Asked {
     /// A link to mail, which leads back to where this dialect was asked: at the root or under its own prefix.
     pub fn link(&self, before: &str, after: String) -> LinkShape {
         Mount::link(&self.parts.extensions, &format!("{BASE}{before}"), after)
+    }
+
+    /// Where one of this dialect's routes is, for a browser that is here.
+    pub fn here(&self, path: &str) -> String {
+        Mount::link(&self.parts.extensions, &format!("{BASE}{path}"), String::new()).before
+    }
+
+    /// A redirect target as a whole address.
+    pub fn absolute(&self, target: &str) -> String {
+        self.ctx().config.public_url.join(target).map_or_else(|_| target.to_owned(), String::from)
+    }
+
+    /// Neither a navigation nor a browser's guess at one, as far as the request says (SEC-028).
+    pub fn is_a_script(&self) -> bool {
+        let says = |name: &str| self.parts.headers.get(name).map(HeaderValue::as_bytes);
+        says("sec-fetch-mode") != Some(b"navigate")
+            && says("sec-purpose").is_none()
+            && says("purpose").is_none()
+    }
+
+    /// What this browser keeps for a purpose, if we signed it.
+    pub fn kept(&self, purpose: &str) -> Option<String> {
+        self.surface.cookies.value(&self.parts.headers, purpose)
     }
 
     pub fn challenge_token(&self) -> Option<String> {

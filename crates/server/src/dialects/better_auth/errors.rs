@@ -21,7 +21,7 @@ use crate::{
 /// What was being asked, where the wire has different words for the same news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[rustfmt::skip]
-pub(super) enum Asking { Plain, SignIn, DeleteUser, VerifyEmail, RegisterPasskey, KeepPasskey }
+pub(super) enum Asking { Plain, SignIn, DeleteUser, VerifyEmail, RegisterPasskey, KeepPasskey, MailedCode }
 
 impl Asking {
     pub const ALL: &[Self] = &[
@@ -31,6 +31,7 @@ impl Asking {
         Self::VerifyEmail,
         Self::RegisterPasskey,
         Self::KeepPasskey,
+        Self::MailedCode,
     ];
 }
 
@@ -123,7 +124,7 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::PasswordTooShort => said(400, "PASSWORD_TOO_SHORT", "Password too short"),
         Denied::PasswordTooLong => said(400, "PASSWORD_TOO_LONG", "Password too long"),
         Denied::PasswordCommon => said(400, "PASSWORD_COMPROMISED", "This password is too easy to guess. Please choose another one."),
-        Denied::EmailInvalid if asking == Asking::SignIn => said(400, "INVALID_EMAIL", "Invalid email"),
+        Denied::EmailInvalid if matches!(asking, Asking::SignIn | Asking::MailedCode) => said(400, "INVALID_EMAIL", "Invalid email"),
         Denied::EmailInvalid => said(400, "VALIDATION_ERROR", "[body.email] Invalid email address"),
         Denied::EmailTaken => said(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "User already exists. Use another email."),
         Denied::EmailUnverified => said(403, "EMAIL_NOT_VERIFIED", "Email not verified"),
@@ -133,6 +134,9 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::FieldTooLong { field, max } => said(400, "VALIDATION_ERROR", &format!("[body.{field}] Too big: expected string to have <={max} characters")),
         Denied::NothingToUpdate => said_without_code("No fields to update"),
         Denied::ChallengeGone => said(401, "INVALID_TWO_FACTOR_COOKIE", "Invalid two factor cookie"),
+        Denied::TooManyAttempts if asking == Asking::MailedCode => said(403, "TOO_MANY_ATTEMPTS", "Too many attempts"),
+        Denied::WrongCode(_) if asking == Asking::MailedCode => said(400, "INVALID_OTP", "Invalid OTP"),
+        Denied::CodeExpired if asking == Asking::MailedCode => said(400, "OTP_EXPIRED", "OTP expired"),
         Denied::TooManyAttempts => said(400, "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE", "Too many attempts. Please request a new code.").cookie(surface.clear(CHALLENGE)),
         Denied::WrongCode(Method::BackupCode) => said(401, "INVALID_BACKUP_CODE", "Invalid backup code"),
         Denied::WrongCode(Method::Totp | Method::EmailCode | Method::SmsCode | Method::Password | Method::Passkey) => said(401, "INVALID_CODE", "Invalid code"),

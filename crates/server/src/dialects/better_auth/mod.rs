@@ -2,7 +2,9 @@
 
 mod account;
 mod callers;
+mod challenge_page;
 mod errors;
+mod mail_sign_in;
 mod passkeys;
 mod sessions;
 mod sign_in;
@@ -53,7 +55,7 @@ const BASE: &str = "/api/auth";
 
 #[rustfmt::skip]
 fn table() -> Routes<Arc<Surface>> {
-    use Asking::{DeleteUser, KeepPasskey, Plain, RegisterPasskey, SignIn, VerifyEmail};
+    use Asking::{DeleteUser, KeepPasskey, MailedCode, Plain, RegisterPasskey, SignIn, VerifyEmail};
     Routes::below(BASE)
         // Core (contract §7).
         .on(POST, "/sign-up/email",           to(Plain, sign_in::sign_up))
@@ -98,6 +100,14 @@ fn table() -> Routes<Arc<Surface>> {
         .on(GET,  "/passkey/list-user-passkeys",            to(Plain, passkeys::list))
         .on(POST, "/passkey/update-passkey",                to(KeepPasskey, passkeys::update))
         .on(POST, "/passkey/delete-passkey",                to(KeepPasskey, passkeys::delete))
+        // Magic links and mailed codes (§§9, 12).
+        .on(POST, "/sign-in/magic-link",                 to(Plain, mail_sign_in::send_link))
+        .on(GET,  "/magic-link/verify",                  to(Plain, mail_sign_in::open))
+        .on(POST, "/magic-link/verify",                  to(Plain, mail_sign_in::follow))
+        .on(POST, "/email-otp/send-verification-otp",    to(SignIn, mail_sign_in::send_code))
+        .on(POST, "/sign-in/email-otp",                  to(MailedCode, mail_sign_in::sign_in_with_code))
+        .on(GET,  "/two-factor/challenge",               to(Plain, challenge_page::show))
+        .on(POST, "/two-factor/challenge",               to(Plain, challenge_page::answer))
         // JWT (§11).
         .on(GET,  "/token", to(Plain, sessions::token))
         .on(GET,  "/jwks",  to(Plain, sessions::jwks))
@@ -116,6 +126,8 @@ fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
 
 /// Rate limits of contract §6.
 const LIMITS: &[(&[&str], Rule)] = &[
+    (&["/sign-in/magic-link", "/magic-link/verify"], Rule::new(60, 5)),
+    (&["/sign-in/email-otp", "/email-otp/"], Rule::new(60, 3)),
     (&["/two-factor/", "/sign-in", "/sign-up", "/change-password", "/change-email"], Rule::new(10, 3)),
     (&["/request-password-reset", "/send-verification-email"], Rule::new(60, 3)),
     (&[""], Rule::new(10, 100)),

@@ -10,7 +10,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Value, json};
 
 use super::{
-    callers::{Asked, CHALLENGE, DONT_REMEMBER, PASSKEY},
+    callers::{Asked, CHALLENGE, DONT_REMEMBER},
     errors::No,
     sign_in, wire,
 };
@@ -22,12 +22,15 @@ use crate::{
         challenge::{Answered, Answerer, Wishes},
         passkeys::{
             self, Answer, AuthenticationOptions, CeremonyPurpose, Descriptor, Keep, Known, PasskeySignIn,
-            Register, TIMEOUT_MS,
+            Register,
         },
         sessions::Handover,
         sign_in::SignedInOrAsked,
     },
 };
+
+/// What the wire tells browsers, in milliseconds; ceremonies are open for longer.
+const TIMEOUT_MS: u64 = 60_000;
 
 pub(super) async fn register_options(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in_to_enrol().await?;
@@ -95,7 +98,7 @@ pub(super) async fn verify_registration(asked: Asked) -> Result<Reply, No> {
     })?;
     let who = asked.signed_in_to_enrol().await?;
     let register = Register {
-        token: Some(asked.ceremony().ok_or(Denied::CeremonyGone)?),
+        token: Some(asked.ceremony().unwrap_or_default()),
         response: response.and_then(|response| serde_json::from_value(response).ok()),
         name,
         backup_codes: None,
@@ -118,7 +121,7 @@ pub(super) async fn verify_registration(asked: Asked) -> Result<Reply, No> {
         None if wants_session => asked.same_session(&done.who),
         None => None,
     };
-    Ok(Reply::json(&body).cookies(cookie).cookie(asked.surface.clear(PASSKEY)))
+    Ok(Reply::json(&body).cookies(cookie))
 }
 
 /// For whoever owes a second step the ceremony answers that; for anybody else it signs in.
@@ -202,7 +205,7 @@ pub(super) async fn verify_authentication(asked: Asked) -> Result<Reply, No> {
             }
         }
     };
-    Ok(reply.cookie(surface.clear(PASSKEY)))
+    Ok(reply)
 }
 
 pub(super) async fn list(asked: Asked) -> Result<Reply, No> {

@@ -132,6 +132,11 @@ pub async fn register(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Regis
     let seen = who.clone();
     let Register { token, backup_codes, handover, .. } = asked;
     ctx.write(move |tx| {
+        let asking = Asking { reach: Reach::Enrolment, password_now: false };
+        let (mut who, authenticators) = match authenticators::may_change(&act, tx, &seen, asking)? {
+            Ok(allowed) => allowed,
+            Err(denied) => return Ok(Err(denied)),
+        };
         let binding = seen.session.id.as_str();
         let digest = match &token {
             Some(token) => digest(&act, token),
@@ -141,11 +146,6 @@ pub async fn register(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Regis
             one.user_id.as_ref() == Some(&seen.user.id) && one.binding.as_deref() == Some(binding)
         });
         let Some(ceremony) = ceremony else { return Ok(Err(Denied::CeremonyGone)) };
-        let asking = Asking { reach: Reach::Enrolment, password_now: false };
-        let (mut who, authenticators) = match authenticators::may_change(&act, tx, &seen, asking)? {
-            Ok(allowed) => allowed,
-            Err(denied) => return Ok(Err(denied)),
-        };
         let allowed = act.policy_for(tx, &who.user)?.may_enrol(Method::Passkey);
         if let Err(denied) = allowed.and_then(|()| may_have_another(&authenticators)) {
             return Ok(Err(denied));

@@ -64,7 +64,8 @@ pub async fn come(
             let reply = show_passkey(surface, (&mut caller, person.passkey.as_mut()?)).await?;
             Some(visit(caller, &reply, None))
         }
-        First::MagicLink | First::EmailCode => None,
+        First::MagicLink => follow_link(world, surface, person.email()).await,
+        First::EmailCode => mailed_code(world, surface, person.email()).await,
     }
 }
 
@@ -126,6 +127,37 @@ async fn reset(world: &World, surface: &'static str, person: &mut Person) -> Opt
     caller.post(setting, json!({ "token": token, field: NEW_PASSWORD })).await.expect(200);
     person.password = NEW_PASSWORD.to_owned();
     Some(())
+}
+
+/// A mailed link, followed in the browser that asked for it.
+async fn follow_link(world: &World, surface: &'static str, email: &str) -> Option<Visit> {
+    let mut caller = Caller::new(world);
+    let asking = match surface {
+        "better-auth" => "/better-auth/api/auth/sign-in/magic-link",
+        _ => return None,
+    };
+    caller.post(asking, json!({ "email": email })).await.expect(200);
+    let link = url::Url::parse(&world.mailed_link(email).await).unwrap();
+    let link = format!("{}?{}", link.path(), link.query().unwrap());
+    let page = caller.get(&link).await.expect(200);
+    let reply = caller.post(&link, json!({ "confirm": page.field("confirm").unwrap() })).await;
+    Some(visit(caller, &reply, None))
+}
+
+/// A mailed code, typed in the browser that asked for it.
+async fn mailed_code(world: &World, surface: &'static str, email: &str) -> Option<Visit> {
+    let mut caller = Caller::new(world);
+    let (asking, typing) = match surface {
+        "better-auth" => (
+            "/better-auth/api/auth/email-otp/send-verification-otp",
+            "/better-auth/api/auth/sign-in/email-otp",
+        ),
+        _ => return None,
+    };
+    caller.post(asking, json!({ "email": email, "type": "sign-in" })).await.expect(200);
+    let otp = world.mailed_code(email).await;
+    let reply = caller.post(typing, json!({ "email": email, "otp": otp })).await;
+    Some(visit(caller, &reply, None))
 }
 
 /// A passkey, for whatever the caller is at the door for.
@@ -251,6 +283,12 @@ async fn answer_with(surface: &'static str, visit: Visit, (method, proof): (Meth
                 Method::Totp => "totp",
                 Method::EmailCode => "otp",
                 Method::BackupCode => "backup-code",
+                // Its clients have no words for it; the hosted page does.
+                Method::Password => {
+                    let page = "/better-auth/api/auth/two-factor/challenge";
+                    let reply = caller.post(page, json!({ "kind": "password", "code": proof })).await;
+                    return Some(self::visit(caller, &reply, None));
+                }
                 _ => return None,
             };
             let path = format!("/better-auth/api/auth/two-factor/verify-{kind}");

@@ -15,7 +15,10 @@ use super::{
     likeness::{Bindings, Piece, pieces},
     scenes::{Act, Scene},
 };
-use crate::world::{Browser, PASSWORD, Reply, World};
+use crate::{
+    authenticator::Passkey,
+    world::{Browser, PASSWORD, Reply, World},
+};
 
 pub(super) struct Stage {
     world: World,
@@ -32,6 +35,13 @@ pub(super) struct Stage {
     /// For the next code only: this many authenticators back, or the very code sent last.
     twist: Option<Act>,
     last_code: String,
+    /// What passkeys were asked with last, and the one there is.
+    options: Value,
+    passkey: Option<Passkey>,
+    elsewhere: bool,
+    verifies: bool,
+    /// What our server leaves with a browser that asks for mail, beside what was recorded.
+    asker: Option<String>,
 }
 
 impl Stage {
@@ -55,6 +65,11 @@ impl Stage {
             limited,
             twist: None,
             last_code: String::new(),
+            options: Value::Null,
+            passkey: None,
+            elsewhere: false,
+            verifies: false,
+            asker: None,
         }
     }
 
@@ -141,6 +156,20 @@ impl Stage {
                 self.world.mail().await;
                 self.world.advance(*seconds);
             }
+            Act::RegisterPasskey => {
+                self.options = self.passkey_options("generate-register-options", "").await;
+                let (passkey, response) = Passkey::create(&self.options, false);
+                self.post("/passkey/verify-registration", json!({ "response": response })).await;
+                self.passkey = Some(passkey);
+            }
+            Act::PasskeyOptions(name) => {
+                self.options = self.passkey_options("generate-register-options", name).await;
+            }
+            Act::SignInOptions(name) => {
+                self.options = self.passkey_options("generate-authenticate-options", name).await;
+            }
+            Act::Verified => self.verifies = true,
+            Act::Elsewhere(elsewhere) => self.elsewhere = *elsewhere,
             Act::ReplacedAuthenticator | Act::SameCode => self.twist = Some(*act),
         }
     }
@@ -151,6 +180,42 @@ impl Stage {
 
     async fn post(&mut self, path: &str, body: Value) -> Reply {
         self.actor.post(&format!("/api/auth{path}"), body).await.expect(200)
+    }
+
+    async fn passkey_options(&mut self, path: &str, name: &str) -> Value {
+        let reply = self.actor.get(&format!("/api/auth/passkey/{path}")).await.expect(200);
+        self.name_cookie(&reply, "better-auth-passkey", name);
+        reply.body
+    }
+
+    /// What a browser answers in place of the recorded one, whose keys nobody has.
+    fn ceremony(&mut self, mut body: Value) -> Value {
+        let recorded = &body["response"]["response"];
+        if !self.options["challenge"].is_string() {
+            return body;
+        }
+        if recorded["attestationObject"].is_string() {
+            let mut options = self.options.clone();
+            if options["rp"].is_null() {
+                options["rp"] = json!({ "id": "localhost" });
+                options["user"] = json!({ "id": "AAAA" });
+            }
+            let (elsewhere, verifies) = (self.elsewhere, self.verifies);
+            let (passkey, response) = Passkey::create_as(&options, |one| {
+                one.verifies = verifies;
+                if elsewhere {
+                    one.origin = "https://evil.example".to_owned();
+                }
+            });
+            self.passkey = Some(passkey);
+            body["response"] = response;
+        } else if recorded["signature"].is_string()
+            && let Some(passkey) = &mut self.passkey
+        {
+            passkey.counter += 1;
+            body["response"] = passkey.get(&self.options);
+        }
+        body
     }
 
     async fn begin(&mut self) {
@@ -191,29 +256,62 @@ impl Stage {
     pub async fn send(&mut self, recorded: &Value) -> Answer {
         let path = recorded["path"].as_str().unwrap();
         // One code in 30 seconds is mailed at most, one link too (SEC-031).
-        let mails = ["/send-otp", "/send-verification-email", "/change-email", "/request-password-reset"];
+        let mails = [
+            "/sign-in/magic-link",
+            "/send-verification-otp",
+            "/send-otp",
+            "/send-verification-email",
+            "/change-email",
+            "/request-password-reset",
+        ];
         if !self.limited && mails.iter().any(|end| path.ends_with(end)) {
             self.world.advance(30);
         }
         let mut request =
             Request::builder().method(recorded["method"].as_str().unwrap()).uri(self.filled(path).await);
-        for (name, value) in recorded["headers"].as_object().unwrap() {
+        let by_mail = ["magic-link", "email-otp"].iter().any(|part| path.contains(part));
+        let asker = self.asker.clone().filter(|_| by_mail).map(|asker| format!("{ASKER}{asker}"));
+        let mut headers = recorded["headers"].as_object().unwrap().clone();
+        if let Some(asker) = asker {
+            let recorded = headers.get("cookie").map(|cookie| format!("{}; ", cookie.as_str().unwrap()));
+            headers.insert("cookie".to_owned(), json!(format!("{}{asker}", recorded.unwrap_or_default())));
+        }
+        for (name, value) in &headers {
             request = request.header(name, self.filled(value.as_str().unwrap()).await);
         }
         let body = match recorded.get("body") {
             None => Body::empty(),
             Some(body) => match body.get("$raw").and_then(Value::as_str) {
                 Some(raw) => raw.to_owned().into(),
-                None => self.filled(&body.to_string()).await.into(),
+                None => {
+                    let body = self.ceremony(body.clone());
+                    self.filled(&body.to_string()).await.into()
+                }
             },
         };
-        let answer = self.answer(request.body(body).unwrap()).await;
+        let mut answer = self.answer(request.body(body).unwrap()).await;
+        self.keep_asker(&mut answer.headers);
+        if answer.body["challenge"].is_string() {
+            self.options = answer.body.clone();
+        }
         self.remember_enrolment(&answer.body);
         if path.ends_with("/send-otp") && answer.status == 200 {
             let code = self.world.mailed_code("").await;
             self.mailed.push_back(code);
         }
         answer
+    }
+
+    /// The recorded server left nothing of the kind, so it is no difference that matters.
+    fn keep_asker(&mut self, headers: &mut HeaderMap) {
+        let lines: Vec<_> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+        headers.remove(header::SET_COOKIE);
+        for line in lines {
+            match line.to_str().unwrap().strip_prefix(ASKER) {
+                Some(value) => self.asker = value.split(';').next().map(str::to_owned),
+                None => drop(headers.append(header::SET_COOKIE, line)),
+            }
+        }
     }
 
     async fn answer(&self, request: Request<Body>) -> Answer {
@@ -242,7 +340,21 @@ impl Stage {
         if name.starts_with("totp-code") {
             return self.totp(name);
         }
-        if ["verify-jwt", "reset-token", "delete-token"].iter().any(|kind| name.starts_with(kind)) {
+        if name == "email-otp" {
+            let mail = self.world.mail().await;
+            let codes = mail.iter().filter(|letter| letter.subject.contains("code"));
+            let texts = codes.map(|letter| letter.text.clone());
+            let code = texts.flat_map(|text| digits(&text)).next();
+            return code.unwrap_or_else(|| "000000".to_owned());
+        }
+        let mailed = self.world.mail().await.iter().any(|letter| letter.text.contains("http"));
+        if name.starts_with("magic-token") && !mailed {
+            return "unknown".to_owned();
+        }
+        if ["verify-jwt", "reset-token", "delete-token", "magic-token"]
+            .iter()
+            .any(|kind| name.starts_with(kind))
+        {
             let token = token_in(&self.world.mailed_link("").await);
             self.bindings.rebind(name, &token);
             return token;
@@ -295,4 +407,11 @@ pub(super) fn cookies(headers: &HeaderMap) -> Vec<(String, String, Vec<String>)>
         (name.to_owned(), value, parts.map(str::to_owned).collect())
     });
     split.collect()
+}
+
+/// What our server leaves with a browser that asks to be mailed a way in.
+const ASKER: &str = "better-auth.mail_sign_in=";
+
+fn digits(text: &str) -> Option<String> {
+    text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6).map(str::to_owned)
 }

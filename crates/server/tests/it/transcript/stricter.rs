@@ -54,10 +54,41 @@ const CHALLENGE_AND_DEVICE_DROPPED: &str = r#"{
     }
 }"#;
 const NO_SUCH_ROUTE: &str = r#"{ "status": 404, "headers": { "content-type": null }, "body": "" }"#;
-const NOT_OFFERED: &str = "the dialect has no magic links";
+const NEVER_BY_GET: &str = "SEC-028: opening a link shows a page, and its button spends the link";
+const A_PAGE: &str = r#"{
+    "status": 200, "headers": { "content-type": "text/html; charset=utf-8" }, "body": "<page>"
+}"#;
+const NULL: &str = r#"{ "status": 200, "body": null }"#;
+const ASKED_AFTER_MAIL: &str = r#"{
+    "status": 200,
+    "set-cookie": [
+        { "name": "better-auth.session_token", "value": "", "attributes": ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax"] },
+        { "name": "better-auth.session_data", "value": "", "attributes": ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax"] },
+        {
+            "name": "better-auth.two_factor",
+            "value": "<two-factor-challenge-9>.<urlencoded:sig-base64-9>",
+            "attributes": ["Max-Age=600", "Path=/", "HttpOnly", "SameSite=Lax"]
+        }
+    ],
+    "body": { "twoFactorRedirect": true, "twoFactorMethods": ["totp"] }
+}"#;
 /// Body, cookie and header name the one live session, and the user is shown as they are now.
 const ENROLMENT: &str =
     r#"{ "body": { "token": "<session-token-2>", "user": { "twoFactorEnabled": true } } }"#;
+
+const ASKED_AFTER_PASSKEY: &str = r#"{
+    "status": 200,
+    "set-cookie": [
+        { "name": "better-auth.session_token", "value": "", "attributes": ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax"] },
+        { "name": "better-auth.session_data", "value": "", "attributes": ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax"] },
+        {
+            "name": "better-auth.two_factor",
+            "value": "<two-factor-challenge-9>.<urlencoded:sig-base64-9>",
+            "attributes": ["Max-Age=600", "Path=/", "HttpOnly", "SameSite=Lax"]
+        }
+    ],
+    "body": { "twoFactorRedirect": true, "twoFactorMethods": ["totp", "otp"] }
+}"#;
 
 pub(super) const STRICTER: &[Stricter] = &[
     Stricter {
@@ -169,15 +200,84 @@ pub(super) const STRICTER: &[Stricter] = &[
         answer: ENROLMENT,
         why: "§13 rules a and b",
     },
-    Stricter { file: "change-password-errors", steps: &[9, 10], answer: NO_SUCH_ROUTE, why: NOT_OFFERED },
-    Stricter { file: "change-password-errors", steps: &[11], answer: UNAUTHORIZED, why: NOT_OFFERED },
+    Stricter { file: "change-password-errors", steps: &[10], answer: A_PAGE, why: NEVER_BY_GET },
+    Stricter { file: "change-password-errors", steps: &[11], answer: UNAUTHORIZED, why: NEVER_BY_GET },
     Stricter {
         file: "core-unknown-path",
         steps: &[3],
         answer: r#"{ "status": 404, "headers": { "content-type": "application/json" }, "body": { "error": "not found" } }"#,
         why: "outside the base path the dialect is not asked: the server answers for all of them",
     },
-    Stricter { file: "origin-check-sign-in", steps: &[7], answer: NO_SUCH_ROUTE, why: NOT_OFFERED },
+    Stricter {
+        file: "email-otp-bypasses-2fa",
+        steps: &[2],
+        answer: ASKED_AFTER_MAIL,
+        why: "SEC-029: a mailbox is one factor",
+    },
+    Stricter {
+        file: "email-otp-bypasses-2fa",
+        steps: &[3],
+        answer: NULL,
+        why: "SEC-029: a mailbox is one factor",
+    },
+    Stricter {
+        file: "email-otp-sign-in",
+        steps: &[3],
+        answer: NO_SUCH_ROUTE,
+        why: "mailed codes sign in and do nothing else",
+    },
+    Stricter {
+        file: "magic-link-bypasses-2fa",
+        steps: &[2],
+        answer: ASKED_AFTER_MAIL,
+        why: "SEC-029: a mailbox is one factor",
+    },
+    Stricter {
+        file: "magic-link-bypasses-2fa",
+        steps: &[3],
+        answer: NULL,
+        why: "SEC-029: a mailbox is one factor",
+    },
+    Stricter {
+        file: "magic-link-disable-sign-up",
+        steps: &[2],
+        answer: r#"{ "status": 302, "headers": { "location": "http://localhost:3777/?error=INVALID_TOKEN" }, "body": "" }"#,
+        why: "whom a link would not sign in is mailed none",
+    },
+    Stricter {
+        file: "magic-link-unverified-takeover-guard",
+        steps: &[3],
+        answer: r#"{
+            "status": 200,
+            "headers": { "set-auth-jwt": "<jwt-1>" },
+            "body": { "user": { "email": "ada@example.com", "emailVerified": false, "twoFactorEnabled": true } }
+        }"#,
+        why: "SEC-029: with a second factor in force the mailbox alone changes nothing",
+    },
+    Stricter {
+        file: "magic-link-unverified-takeover-guard",
+        steps: &[4],
+        answer: r#"{
+            "status": 200,
+            "set-cookie": [
+                { "name": "better-auth.session_token", "value": "", "attributes": ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax"] },
+                { "name": "better-auth.session_data", "value": "", "attributes": ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax"] },
+                {
+                    "name": "better-auth.two_factor",
+                    "value": "<two-factor-challenge-8>.<urlencoded:sig-base64-8>",
+                    "attributes": ["Max-Age=600", "Path=/", "HttpOnly", "SameSite=Lax"]
+                }
+            ],
+            "body": { "twoFactorRedirect": true }
+        }"#,
+        why: "SEC-029: with a second factor in force the mailbox alone changes nothing",
+    },
+    Stricter {
+        file: "magic-link-unverified-takeover-guard",
+        steps: &[2],
+        answer: ASKED_AFTER_MAIL,
+        why: "SEC-029: a mailbox takes no second factor away, nor the password that stands before it",
+    },
     Stricter {
         file: "password-reset",
         steps: &[7],
@@ -191,20 +291,68 @@ pub(super) const STRICTER: &[Stricter] = &[
         why: "SEC-029: whoever came through the mailbox shows something that is not the mailbox",
     },
     Stricter {
-        file: "rate-limit-mail-endpoints",
-        steps: &[5, 6, 7],
-        answer: NO_SUCH_ROUTE,
-        why: NOT_OFFERED,
+        file: "passkey-bypasses-2fa-and-uv",
+        steps: &[2],
+        answer: ASKED_AFTER_PASSKEY,
+        why: "SEC-041: a passkey whose person was not verified is one factor",
     },
     Stricter {
-        file: "rate-limit-mail-endpoints",
-        steps: &[8, 9, 10],
+        file: "passkey-bypasses-2fa-and-uv",
+        steps: &[3],
+        answer: NULL,
+        why: "SEC-041: a passkey whose person was not verified is one factor",
+    },
+    Stricter {
+        file: "passkey-create-session",
+        steps: &[2],
         answer: r#"{
-            "status": 429,
-            "headers": { "x-retry-after": "10" },
-            "body": { "message": "Too many requests. Please try again later." }
+            "headers": { "set-auth-token": "<session-token-1>.<sig-base64-1>" },
+            "set-cookie": [{ "value": "<session-token-1>.<urlencoded:sig-base64-1>" }],
+            "body": { "session": { "token": "<session-token-1>" }, "user": { "twoFactorEnabled": true } }
         }"#,
-        why: NOT_OFFERED,
+        why: "the session goes on; another one beside it would be no safer",
+    },
+    Stricter {
+        file: "passkey-create-session",
+        steps: &[3],
+        answer: NULL,
+        why: "the session goes on; another one beside it would be no safer",
+    },
+    Stricter {
+        file: "passkey-register-and-sign-in",
+        steps: &[4],
+        answer: r#"{ "body": { "user": { "id": "<webauthn-user-handle-1>" } } }"#,
+        why: "SEC-051: one account has one handle, or authenticators would list it twice",
+    },
+    Stricter {
+        file: "passkey-register-and-sign-in",
+        steps: &[7, 8],
+        answer: r#"{ "body": { "user": { "twoFactorEnabled": true } } }"#,
+        why: "a passkey is a second factor",
+    },
+    Stricter {
+        file: "passkey-register-errors",
+        steps: &[9],
+        answer: NOT_FRESH,
+        why: "adding a factor takes a proof of the last five minutes, and the ceremony lives as long",
+    },
+    Stricter {
+        file: "passkey-register-errors",
+        steps: &[10],
+        answer: NOT_FRESH,
+        why: "adding a factor takes a proof of the last five minutes",
+    },
+    Stricter {
+        file: "passkey-register-errors",
+        steps: &[13],
+        answer: r#"{ "status": 400, "body": { "code": "CHALLENGE_NOT_FOUND" } }"#,
+        why: "there is no ceremony that could fail",
+    },
+    Stricter {
+        file: "passkey-register-errors",
+        steps: &[5, 7, 8],
+        answer: r#"{ "status": 400, "body": { "code": "FAILED_TO_VERIFY_REGISTRATION" } }"#,
+        why: "a bad answer is the caller's mistake, not ours",
     },
     Stricter {
         file: "sessions-list-and-revoke",

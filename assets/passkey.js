@@ -1,0 +1,84 @@
+// Passkeys for the forms that offer them: data-passkey is "get" or "create". The options come from data-options,
+// the browser's answer goes to data-verify, and then the page goes to data-then.
+const form = document.querySelector("form[data-passkey]");
+
+const bytes = (text) =>
+  Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+const text = (buffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const named = (list) => list?.map((one) => ({ ...one, id: bytes(one.id) }));
+
+/** What the browser takes, of what travels as JSON (WebAuthn L3 §5.1.10). */
+function understood(kind, options) {
+  const read = { ...options, challenge: bytes(options.challenge) };
+  if (kind === "get") return { ...read, allowCredentials: named(options.allowCredentials) };
+  const user = { ...options.user, id: bytes(options.user.id) };
+  return { ...read, user, excludeCredentials: named(options.excludeCredentials) };
+}
+
+/** The credential as JSON (WebAuthn L3 §5.1.8). */
+function told(credential) {
+  const { response } = credential;
+  const parts = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
+  const members = parts.filter((part) => response[part]).map((part) => [part, text(response[part])]);
+  return {
+    id: credential.id,
+    rawId: text(credential.rawId),
+    type: credential.type,
+    authenticatorAttachment: credential.authenticatorAttachment ?? undefined,
+    clientExtensionResults: credential.getClientExtensionResults(),
+    response: { ...Object.fromEntries(members), transports: response.getTransports?.() },
+  };
+}
+
+async function ask(mediation, signal) {
+  const { passkey: kind, options, verify, then } = form.dataset;
+  const method = form.dataset.optionsMethod ?? "GET";
+  const headers = { "content-type": "application/json" };
+  const asked = await fetch(options, { method, headers, body: method === "GET" ? undefined : "{}" });
+  if (!asked.ok) throw new Error(await reason(asked));
+  const publicKey = understood(kind, await asked.json());
+  const credential =
+    kind === "get"
+      ? await navigator.credentials.get({ publicKey, mediation, signal })
+      : await navigator.credentials.create({ publicKey, signal });
+  const fields = Object.fromEntries(new FormData(form));
+  const body = JSON.stringify({ ...fields, response: told(credential) });
+  const verified = await fetch(verify, { method: "POST", headers, body });
+  if (!verified.ok) throw new Error(await reason(verified));
+  const news = await verified.json().catch(() => ({}));
+  location.assign(news.url ?? then);
+}
+
+async function reason(reply) {
+  const news = await reply.json().catch(() => ({}));
+  return news.detail ?? news.message ?? "That did not work. Try again.";
+}
+
+function complain(error) {
+  const problem = form.querySelector("[data-problem]");
+  if (error.name === "AbortError") return;
+  problem.textContent =
+    error.name === "NotAllowedError" ? "Cancelled, or no passkey of this account is here." :
+    error.name === "InvalidStateError" ? "This device has a passkey for this account already." : error.message;
+  problem.hidden = false;
+}
+
+if (form && window.PublicKeyCredential) {
+  let waiting = new AbortController();
+  // Where the browser can, passkeys stand in the suggestions of the address field, too.
+  if (form.dataset.autofill !== undefined) {
+    PublicKeyCredential.isConditionalMediationAvailable?.().then((can) => {
+      if (can) ask("conditional", waiting.signal).catch(complain);
+    });
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    waiting.abort();
+    waiting = new AbortController();
+    form.querySelector("[data-problem]").hidden = true;
+    ask("optional", waiting.signal).catch(complain);
+  });
+} else if (form) {
+  form.hidden = true;
+}
