@@ -2,7 +2,8 @@
 // The client itself is the published package, unmodified.
 import { randomBytes } from "node:crypto";
 import { createAuthClient } from "better-auth/client";
-import { jwtClient, twoFactorClient } from "better-auth/client/plugins";
+import { emailOTPClient, jwtClient, magicLinkClient, twoFactorClient } from "better-auth/client/plugins";
+import { passkeyClient } from "@better-auth/passkey/client";
 import { Authenticator } from "../harness/totp.mjs";
 import { Jar } from "../harness/wire.mjs";
 
@@ -18,6 +19,9 @@ export class Browser {
       plugins: [
         twoFactorClient({ onTwoFactorRedirect: (context) => this.challenges.push(context) }),
         jwtClient(),
+        magicLinkClient(),
+        emailOTPClient(),
+        passkeyClient(),
       ],
     });
   }

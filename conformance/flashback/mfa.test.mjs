@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { serve } from "../harness/binary.mjs";
+import { Passkey } from "../harness/passkey.mjs";
 import { Client } from "./client.mjs";
 import { done, enrolled, LINK, Person, refused, registered, TOTP } from "./person.mjs";
 
@@ -222,25 +223,35 @@ test("whoever must enrol gets in to enrol, and no further", async () => {
   assert.equal((await third.client.getUserProfile()).success, true);
 });
 
-test("passkeys are not available, and that is said", async () => {
+test("a passkey is set up, answers the second step and proves within a session", async () => {
   const grace = await registered(server);
-  const credential = { id: "AAAA", rawId: "AAAA", type: "public-key", response: { clientDataJSON: "AAAA", attestationObject: "AAAA" } };
-  for (const call of [
-    () => grace.client.setupMFA({ mfaType: "PASSKEY", deviceInfo: { userAgent: "conformance" } }),
-    () => grace.client.verifyMFASetup({ mfaType: "PASSKEY", code: undefined, credential }),
-    () => grace.client.enableMFA("PASSKEY"),
-    () => grace.client.getPasskeyAuthOptions(),
-    () => grace.client.completePasskeyRegistration({ credential, challenge: "AAAA" }),
-    () => grace.client.post("mfa/passkey/complete-registration-1", { credential, challenge: "AAAA" }),
-  ]) {
-    const failure = await call().then(() => assert.fail("accepted"), (failure) => failure);
-    assert.ok(failure.status >= 400 && ![401, 403, 404, 405, 500].includes(failure.status), failure.message);
-    assert.equal(failure.data?.success, false, failure.message);
-    assert.match(failure.data.error, /not available/i);
-  }
-  const other = await halfway(await enrolled(server));
-  const failure = await other.client.verifyMFALogin({ mfaType: "PASSKEY", credential })
-    .then(() => assert.fail("accepted"), (failure) => failure);
-  assert.match(failure.data?.error ?? "", /not available/i);
-  assert.equal((await other.status()).sessionVerified, false);
+  const begun = (await grace.client.setupMFA({ mfaType: "PASSKEY", deviceInfo: { userAgent: "conformance" } })).data;
+  const passkey = new Passkey({ rpId: begun.rpID, userHandle: begun.userId, origin: begun.origin });
+  const garbage = { id: "AAAA", rawId: "AAAA", type: "public-key", response: { clientDataJSON: "AAAA", attestationObject: "AAAA" } };
+  await refused(400, grace.client.verifyMFASetup({ mfaType: "PASSKEY", code: undefined, credential: garbage }));
+  // A wrong answer ends the ceremony, so it is begun anew.
+  await refused(400, grace.client.verifyMFASetup({ mfaType: "PASSKEY", code: undefined, credential: passkey.registration(begun.challenge) }));
+  const again = (await grace.client.setupMFA({ mfaType: "PASSKEY" })).data;
+  const credential = passkey.registration(again.challenge);
+  done(await grace.client.completePasskeyRegistration({ credential, challenge: again.challenge }), "Passkey registration completed");
+  await refused(400, grace.client.post("mfa/passkey/complete-registration-1", { credential, challenge: again.challenge }));
+  done(await grace.client.enableMFA("PASSKEY"), "MFA method enabled");
+  assert.deepEqual((await grace.status()).enabledMethods, ["PASSKEY"]);
+
+  const door = await halfway(grace);
+  const asked = (await door.client.getPasskeyAuthOptions()).data;
+  assert.equal(asked.allowCredentials.length, 1);
+  const answer = passkey.assertion(asked.challenge);
+  await refused(400, (await halfway(grace)).client.verifyMFALogin({ mfaType: "PASSKEY", credential: answer }));
+  await door.prove({ mfaType: "PASSKEY", credential: answer });
+  assert.equal((await door.status()).sessionVerified, true);
+  const within = (await door.client.getPasskeyAuthOptions()).data;
+  await door.prove({ mfaType: "PASSKEY", credential: passkey.assertion(within.challenge) });
+
+  const third = await halfway(grace);
+  const copy = (await third.client.getPasskeyAuthOptions()).data;
+  passkey.counter = 0;
+  await refused(400, third.client.verifyMFALogin({ mfaType: "PASSKEY", credential: passkey.assertion(copy.challenge) }));
+  assert.equal((await third.status()).sessionVerified, false);
+  done(await door.client.disableMFA("PASSKEY"), "MFA method disabled");
 });

@@ -170,6 +170,11 @@ pub async fn begin_authentication(
     let answerer = answerer.clone();
     ctx.write(move |tx| {
         let asker = challenge::find_asker(&act, tx, &answerer)?;
+        if let Some(Asker::Door(challenge)) = &asker
+            && !tx.user(&challenge.user_id)?.is_some_and(|user| challenge.is_open(&user, act.now))
+        {
+            return Ok(Err(Denied::ChallengeGone));
+        }
         let (purpose, user_verification) = match &asker {
             Some(Asker::Inside(session)) if session.scope == Scope::Key => {
                 return Ok(Err(Denied::KeyRefused));

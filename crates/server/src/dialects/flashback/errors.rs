@@ -42,8 +42,6 @@ pub(super) enum No {
 }
 
 impl No {
-    pub const PASSKEYS: Self =
-        Self::Only(501, "PASSKEY_NOT_AVAILABLE", "Passkeys are not available on this server");
     pub const MFA_TYPE: Self = Self::Only(400, "INVALID_MFA_TYPE", "Invalid MFA type specified");
     pub const DEVICE_NOT_FOUND: Self = Self::Only(404, "DEVICE_NOT_FOUND", "Device not found");
 }

@@ -3,6 +3,7 @@
 mod account;
 mod callers;
 mod errors;
+mod passkeys;
 mod second_factor;
 mod sessions;
 mod sign_in;
@@ -88,10 +89,10 @@ fn table() -> Routes<Arc<Surface>> {
         .on(POST, "/mfa/organization/enforce",            to(Plain, second_factor::enforce))
         .on(POST, "/mfa/magic-link/send",                 to(Plain, second_factor::send_link))
         .on(POST, "/mfa/magic-link/activate",             to(Plain, second_factor::activate_link))
-        .on(POST, "/mfa/passkey/auth-options",            to(Plain, second_factor::passkey_options))
-        .on(POST, "/mfa/passkey/complete-registration",   to(Plain, second_factor::register_passkey))
+        .on(POST, "/mfa/passkey/auth-options",            to(Plain, passkeys::options))
+        .on(POST, "/mfa/passkey/complete-registration",   to(Plain, passkeys::complete_registration))
         // The documents know it under this name as well.
-        .on(POST, "/mfa/passkey/complete-registration-1", to(Plain, second_factor::register_passkey))
+        .on(POST, "/mfa/passkey/complete-registration-1", to(Plain, passkeys::complete_registration))
 }
 
 fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     callers::{Asked, Bearer, given},
     errors::No,
+    passkeys,
     wire::{self, GOOGLE_AUTH, Handed, MAGIC_LINK, PASSKEY, done},
 };
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
     qr,
 };
 
-fn data(data: &Value) -> Reply {
+pub(super) fn data(data: &Value) -> Reply {
     Reply::json(&json!({ "success": true, "data": data }))
 }
 
@@ -39,7 +40,7 @@ fn named_method(asked: &Asked) -> Result<Method, No> {
     match named.as_ref().and_then(Value::as_str) {
         Some(GOOGLE_AUTH) => Ok(Method::Totp),
         Some(MAGIC_LINK) => Ok(Method::EmailCode),
-        Some(PASSKEY) => Err(No::PASSKEYS),
+        Some(PASSKEY) => Ok(Method::Passkey),
         _ => Err(No::MFA_TYPE),
     }
 }
@@ -70,7 +71,11 @@ pub(super) async fn methods(asked: Asked) -> Result<Reply, No> {
 /// The wire asks for no password, so the session must be fresh.
 pub(super) async fn set_up(asked: Asked) -> Result<Reply, No> {
     let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in_to_enrol().await?);
-    if named_method(&asked)? == Method::EmailCode {
+    let method = named_method(&asked)?;
+    if method == Method::Passkey {
+        return passkeys::set_up(&asked, &who).await;
+    }
+    if method == Method::EmailCode {
         let email = asked.body(|body| given(body, "email"))?;
         enrol::begin_email(ctx, visitor, &who, BeginEmail { email, link: link(&asked) }).await?;
         return Ok(data(&json!({ "email": who.user.email, "verificationRequired": true })));
@@ -89,6 +94,10 @@ pub(super) async fn set_up(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn verify_setup(asked: Asked) -> Result<Reply, No> {
     let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in_to_enrol().await?);
     let method = named_method(&asked)?;
+    if method == Method::Passkey {
+        passkeys::register(&asked, &who).await?;
+        return Ok(Reply::json(&done("MFA setup verified and enabled")));
+    }
     let code = asked.body(|body| proof(body, method))?;
     if method == Method::EmailCode {
         enrol::finish_email(ctx, visitor, code.expose()).await?;
@@ -110,12 +119,20 @@ fn proof(body: &mut Fields<'_>, method: Method) -> Secret<String> {
 pub(super) async fn verify_login(asked: Asked) -> Result<Reply, No> {
     let answerer = asked.answerer().await?;
     let method = named_method(&asked)?;
+    if method == Method::Passkey {
+        return passkeys::verify_login(asked).await;
+    }
     let code = asked.body(|body| proof(body, method))?;
     // Backup codes come in the field of the authenticator app's.
     let typed = if method == Method::Totp { Typed::from_either(code) } else { Typed { method, code } };
     // An enrolment that waits is `verify-setup`'s to complete.
     let offered = (typed, Wishes { wants: Wants::Proof, ..Wishes::default() });
-    let (who, minted) = match challenge::answer(asked.ctx(), &asked.visitor, answerer, offered).await? {
+    verified(&asked, challenge::answer(asked.ctx(), &asked.visitor, answerer, offered).await?).await
+}
+
+/// The full tokens, after the second step or another proof.
+pub(super) async fn verified(asked: &Asked, answered: Answered) -> Result<Reply, No> {
+    let (who, minted) = match answered {
         Answered::SignedIn { user, session, .. } => (user, Some(session)),
         Answered::Proven { who, rotated } => (who.user, rotated),
         Answered::ProvenOnly { user } => (user, None),
@@ -192,16 +209,4 @@ pub(super) async fn activate_link(asked: Asked) -> Result<Reply, No> {
     let token = asked.body(|body| body.secret("token"))?;
     enrol::finish_email(asked.ctx(), &asked.visitor, token.expose()).await?;
     Ok(Reply::json(&done("Magic link MFA activated successfully")))
-}
-
-pub(super) async fn passkey_options(asked: Asked) -> Result<Reply, No> {
-    match asked.signed_in().await {
-        Ok(_) | Err(No::SecondStepDue) => Err(No::PASSKEYS),
-        Err(no) => Err(no),
-    }
-}
-
-pub(super) async fn register_passkey(asked: Asked) -> Result<Reply, No> {
-    asked.signed_in_to_enrol().await?;
-    Err(No::PASSKEYS)
 }

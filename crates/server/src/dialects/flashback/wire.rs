@@ -179,10 +179,7 @@ pub(super) fn methods(overview: &Overview) -> Value {
     json!([
         row(Method::Totp, "Authenticator app", "A six-digit code from an authenticator app"),
         row(Method::EmailCode, "Magic link", "A link sent to your email address"),
-        {
-            "type": PASSKEY, "name": "Passkey", "description": "Not available on this server",
-            "isAvailable": false, "isConfigured": false, "isEnabled": false,
-        },
+        row(Method::Passkey, "Passkey", "A passkey on this device, on a phone or on a security key"),
     ])
 }
 

@@ -65,7 +65,7 @@ async fn a_partial_token_opens_the_second_step_and_nothing_else() {
     let mut door = halfway(&world).await;
     every_route_but(&door, FOR_PARTIAL, MFA_REQUIRED).await;
     assert_eq!(door.get("/mfa/methods").await.expect(200).body["data"][0]["isEnabled"], true);
-    assert_eq!(refused(&door.poke("/mfa/passkey/auth-options").await), (501, "PASSKEY_NOT_AVAILABLE"));
+    assert_eq!(refused(&door.poke("/mfa/passkey/auth-options").await), (400, "MFA_METHOD_NOT_CONFIGURED"));
     // Its refresh token is no bearer, it is no refresh token, and neither stands in for the other.
     let unauthorized = (401, "UNAUTHORIZED");
     every_route_but(&Client::with(&world, &door.refresh), &[], unauthorized).await;

@@ -170,6 +170,13 @@ async fn show_passkey(
             "/better-auth/api/auth/passkey/generate-authenticate-options",
             "/better-auth/api/auth/passkey/verify-authentication",
         ),
+        // Only as the second step.
+        "flashback" if caller.bearer.is_some() => {
+            let asked = caller.call(axum::http::Method::POST, "/flashback/mfa/passkey/auth-options", None);
+            let options = asked.await.expect(200).body["data"].clone();
+            let body = json!({ "mfaType": "PASSKEY", "credential": passkey.get(&options) });
+            return Some(caller.post("/flashback/mfa/verify-login", body).await);
+        }
         _ => return None,
     };
     let options = caller.get(asking).await.expect(200).body;
