@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Every dialect there is a switch for, in the order in which they share the root by default.
-pub const DIALECTS: &[&str] = &["better-auth", "slugbase", "mudbase", "flashback"];
+pub const DIALECTS: &[&str] = &["native", "better-auth", "slugbase", "mudbase", "flashback"];
 
 /// A host name that leads to one dialect, as it stands in `Host`: lower case, with its port if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -86,7 +86,7 @@ settings! {
     PASSKEY_ABANDON = setting("passkeys.abandon", "COUNTERSIGN_PASSKEY_ABANDON",
         "the rp_id to start with although people have nothing but passkeys of another one [none]");
     DIALECTS = setting("dialects", "COUNTERSIGN_DIALECTS",
-        "the APIs spoken, by precedence at the root [better-auth, slugbase, mudbase, flashback]");
+        "the APIs spoken, by precedence at the root [native, better-auth, slugbase, mudbase, flashback]");
     DIALECT_HOSTS = setting("dialect_hosts", "COUNTERSIGN_DIALECT_HOSTS",
         "hosts that lead to one dialect: slugbase=auth.example.com, mudbase=mud.example.com:8443 [none]");
     COOKIE_PREFIX = setting("better_auth.cookie_prefix", "COUNTERSIGN_BETTER_AUTH_COOKIE_PREFIX",

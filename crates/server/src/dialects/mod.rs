@@ -11,6 +11,7 @@ pub mod better_auth;
 pub mod flashback;
 mod mounting;
 pub mod mudbase;
+pub mod native;
 pub mod slugbase;
 
 pub use mounting::{DialectRow, Mount, Mounting, RouteRow, Table};
@@ -43,4 +44,5 @@ impl Dialect {
 /// What was being asked, and the answer.
 pub type Refusals = Vec<(String, Response)>;
 
-pub const ALL: &[Dialect] = &[better_auth::DIALECT, slugbase::DIALECT, mudbase::DIALECT, flashback::DIALECT];
+pub const ALL: &[Dialect] =
+    &[native::DIALECT, better_auth::DIALECT, slugbase::DIALECT, mudbase::DIALECT, flashback::DIALECT];

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use tower::ServiceExt;
 
-use super::Dialect;
+use super::{Dialect, native};
 use crate::{
     config::{Config, DIALECTS},
     ctx::Ctx,
@@ -108,7 +108,8 @@ impl Mounting {
     fn row(&self, at: usize, route: &Route) -> RouteRow {
         let owner = self.owner(&route.method, &route.path).filter(|owner| *owner != at);
         let shadowed_by = owner.map(|owner| self.mounted[owner].dialect.name);
-        let at_root = shadowed_by.is_none() && !is_reserved(&route.path);
+        let own = is_below(&route.path, native::BASE) && self.mounted[at].dialect.base == native::BASE;
+        let at_root = shadowed_by.is_none() && (own || !is_reserved(&route.path));
         RouteRow { method: route.method.to_string(), path: route.path.clone(), at_root, shadowed_by }
     }
 
@@ -165,6 +166,9 @@ impl Mounting {
     /// Who has the method and the path; else who has the path and can say that the method is wrong; else whose
     /// base it is, for a 404 in that dialect's words. A base that is everything comes last.
     fn at_root(&self, method: &Method, path: &str) -> Option<usize> {
+        if is_below(path, native::BASE) {
+            return self.mounted.iter().position(|mounted| mounted.dialect.base == native::BASE);
+        }
         if is_reserved(path) {
             return None;
         }

@@ -22,7 +22,7 @@ use crate::{
 struct HalfWay {
     name: &'static str,
     values: Vec<String>,
-    opens: &'static [&'static str],
+    opens: Vec<&'static str>,
 }
 
 const BETTER_AUTH: &[&str] = &[
@@ -55,6 +55,19 @@ const ENROLS_BETTER_AUTH: &[&str] = &[
     "/api/auth/passkey/verify-registration",
     "/api/auth/sign-out",
 ];
+/// The session tokens of Better Auth and SlugBase are our own API's as well.
+const ENROLS_NATIVE: &[&str] = &[
+    "/v1/session",
+    "/v1/authenticators",
+    "/v1/authenticators/totp",
+    "/v1/authenticators/totp/confirm",
+    "/v1/authenticators/email",
+    "/v1/passkeys/options",
+    "/v1/passkeys",
+];
+/// What the challenge of our own API opens.
+const NATIVE: &[&str] =
+    &["/v1/challenge", "/v1/challenge/code", "/v1/challenge/verify", "/v1/challenge/passkey/options"];
 const ENROLS_SLUGBASE: &[&str] = &[
     "/api/auth/mfa/status",
     "/api/auth/mfa/enroll/begin",
@@ -218,6 +231,10 @@ async fn half_way_credentials(world: &World, email: &str) -> Vec<HalfWay> {
     let plain = signed.split('.').next().unwrap_or_default().to_owned();
     let bare = plain.trim_start_matches("2fa-").to_owned();
 
+    let mut native = Caller::new(world);
+    let asked = native.post("/v1/sessions", credentials.clone()).await.expect(200);
+    let challenge = asked.body["challenge"].as_str().unwrap().to_owned();
+
     let mut slugbase = Caller::new(world);
     slugbase.post("/slugbase/api/auth/login", credentials.clone()).await.expect(200);
     let pending = slugbase.cookie("slugbase.mfa_pending");
@@ -226,13 +243,22 @@ async fn half_way_credentials(world: &World, email: &str) -> Vec<HalfWay> {
     let partial = flashback.post("/flashback/user/login", credentials).await.expect(200);
     let text = |key: &str| partial.body[key].as_str().unwrap().to_owned();
     vec![
-        HalfWay { name: "Better Auth's challenge", values: vec![signed, plain, bare], opens: BETTER_AUTH },
-        HalfWay { name: "SlugBase's pending token", values: vec![pending], opens: SLUGBASE },
-        HalfWay { name: "Flashback's partial token", values: vec![text("accessToken")], opens: FLASHBACK },
+        HalfWay {
+            name: "Better Auth's challenge",
+            values: vec![signed, plain, bare],
+            opens: BETTER_AUTH.to_vec(),
+        },
+        HalfWay { name: "our own challenge", values: vec![challenge], opens: NATIVE.to_vec() },
+        HalfWay { name: "SlugBase's pending token", values: vec![pending], opens: SLUGBASE.to_vec() },
+        HalfWay {
+            name: "Flashback's partial token",
+            values: vec![text("accessToken")],
+            opens: FLASHBACK.to_vec(),
+        },
         HalfWay {
             name: "Flashback's partial refresh token",
             values: vec![text("refreshToken")],
-            opens: NOTHING,
+            opens: NOTHING.to_vec(),
         },
     ]
 }
@@ -253,7 +279,7 @@ async fn what_is_held_between_the_two_steps_opens_only_the_second() {
 /// Signs in somebody who must have a second factor and has none, on each wire.
 async fn enrolling_credentials(world: &World) -> Vec<HalfWay> {
     let mut all = Vec::new();
-    for dialect in ["better-auth", "slugbase", "mudbase", "flashback"] {
+    for dialect in ["native", "better-auth", "slugbase", "mudbase", "flashback"] {
         let email = format!("{dialect}@example.com");
         accents::sign_up(world, dialect, &email).await;
         let address = email.clone();
@@ -265,6 +291,7 @@ async fn enrolling_credentials(world: &World) -> Vec<HalfWay> {
         let mut caller = Caller::new(world);
         let body = json!({ "email": email, "password": PASSWORD });
         let (path, status) = match dialect {
+            "native" => ("/v1/sessions", 201),
             "better-auth" => ("/better-auth/api/auth/sign-in/email", 403),
             "slugbase" => ("/slugbase/api/auth/login", 403),
             "mudbase" => ("/mudbase/api/auth/local/login", 403),
@@ -273,6 +300,7 @@ async fn enrolling_credentials(world: &World) -> Vec<HalfWay> {
         let reply = caller.post(path, body).await.expect(status);
         let told = |key: &str| reply.body[key].as_str().unwrap().to_owned();
         let (values, opens) = match dialect {
+            "native" => (vec![reply.body["session"]["token"].as_str().unwrap().to_owned()], ENROLS_NATIVE),
             "better-auth" => {
                 let signed = caller.cookie("better-auth.session_token");
                 let plain = signed.split('.').next().unwrap_or_default().to_owned();
@@ -282,6 +310,7 @@ async fn enrolling_credentials(world: &World) -> Vec<HalfWay> {
             "mudbase" => (vec![told("token"), told("refreshToken")], ENROLS_MUDBASE),
             _ => (vec![told("accessToken"), told("refreshToken")], ENROLS_FLASHBACK),
         };
+        let opens = [opens, ENROLS_NATIVE].concat();
         all.push(HalfWay { name: dialect, values, opens });
     }
     all
@@ -304,7 +333,7 @@ async fn the_walk_notices_open_doors() {
     let mut walk = Walk::new(&world).await;
     let reads = |route: &Route| route.method == Method::GET;
     walk.routes.retain(reads);
-    for dialect in ["better-auth", "slugbase", "mudbase", "flashback"] {
+    for dialect in ["native", "better-auth", "slugbase", "mudbase", "flashback"] {
         let email = format!("{dialect}@example.com");
         let caller = accents::sign_up(&world, dialect, &email).await;
         let value = match dialect {
@@ -312,7 +341,7 @@ async fn the_walk_notices_open_doors() {
             "slugbase" => caller.cookie("token"),
             _ => caller.bearer.clone().unwrap(),
         };
-        let whole = HalfWay { name: dialect, values: vec![value], opens: NOTHING };
+        let whole = HalfWay { name: dialect, values: vec![value], opens: NOTHING.to_vec() };
         assert!(walk.opened(&whole).await.len() >= 2, "{dialect}");
     }
 }

@@ -14,6 +14,7 @@ mod mail_sign_in;
 mod matrix;
 mod mounting;
 mod mudbase;
+mod native;
 mod organisations;
 mod passkeys;
 mod people;

@@ -110,7 +110,7 @@ fn who(reply: &Reply) -> String {
 #[test]
 fn by_default_everything_but_three_logins_is_at_the_root() {
     let table = Mounting::of(&Config::default(), dialects::ALL).table();
-    assert_eq!(table.dialects.len(), 4);
+    assert_eq!(table.dialects.len(), 5);
     let mut shadowed = Vec::new();
     for dialect in &table.dialects {
         for route in dialect.routes.iter().filter(|route| !route.at_root) {

@@ -22,12 +22,15 @@ pub struct Visit {
     pub caller: Caller,
     pub refresh_token: Option<String>,
     pub worked: bool,
+    /// What a client without cookies keeps.
+    pub challenge: Option<Value>,
+    pub trusted_device: Option<String>,
     /// Sent along with every further request of a wire that has one step for both factors.
     login: Option<Value>,
 }
 
-pub fn names() -> [&'static str; 4] {
-    ["better-auth", "slugbase", "mudbase", "flashback"]
+pub fn names() -> [&'static str; 5] {
+    ["native", "better-auth", "slugbase", "mudbase", "flashback"]
 }
 
 /// Comes to the door. `None` where the surface has no such way in.
@@ -44,8 +47,15 @@ pub async fn come(
         }
         First::TrustedDevice => {
             let mut before = person.before.take()?;
-            let body = credentials(person);
-            let reply = before.caller.post("/better-auth/api/auth/sign-in/email", body).await;
+            let mut body = credentials(person);
+            let path = match surface {
+                "native" => {
+                    body["trusted_device"] = json!(before.trusted_device);
+                    "/v1/sessions"
+                }
+                _ => "/better-auth/api/auth/sign-in/email",
+            };
+            let reply = before.caller.post(path, body).await;
             Some(visit(before.caller, &reply, None))
         }
         First::Refresh => {
@@ -61,7 +71,7 @@ pub async fn come(
         First::Invitation => register(world, surface, person).await,
         First::BarePasskey | First::Passkey => {
             let mut caller = Caller::new(world);
-            let reply = show_passkey(surface, (&mut caller, person.passkey.as_mut()?)).await?;
+            let reply = show_passkey(surface, (&mut caller, person.passkey.as_mut()?), None).await?;
             Some(visit(caller, &reply, None))
         }
         First::MagicLink => follow_link(world, surface, person.email()).await,
@@ -71,7 +81,9 @@ pub async fn come(
 
 fn visit(caller: Caller, reply: &Reply, login: Option<Value>) -> Visit {
     let refresh_token = reply.body["refreshToken"].as_str().map(str::to_owned);
-    Visit { caller, refresh_token, worked: reply.status.is_success(), login }
+    let challenge = reply.body.get("challenge").cloned();
+    let trusted_device = reply.body["trusted_device"].as_str().map(str::to_owned);
+    Visit { caller, refresh_token, worked: reply.status.is_success(), challenge, trusted_device, login }
 }
 
 fn credentials(person: &Person) -> Value {
@@ -82,6 +94,7 @@ fn credentials(person: &Person) -> Value {
 async fn log_in(world: &World, surface: &'static str, person: &Person) -> Visit {
     let mut caller = Caller::new(world);
     let path = match surface {
+        "native" => "/v1/sessions",
         "better-auth" => "/better-auth/api/auth/sign-in/email",
         "slugbase" => "/slugbase/api/auth/login",
         "mudbase" => "/mudbase/api/auth/local/login",
@@ -148,6 +161,13 @@ async fn follow_link(world: &World, surface: &'static str, email: &str) -> Optio
 async fn mailed_code(world: &World, surface: &'static str, email: &str) -> Option<Visit> {
     let mut caller = Caller::new(world);
     let (asking, typing) = match surface {
+        "native" => {
+            let asked = caller.post("/v1/sessions/mail/code", json!({ "email": email })).await.expect(202);
+            let code = world.mailed_code(email).await;
+            let body = json!({ "email": email, "code": code, "browser": asked.body["browser"] });
+            let reply = caller.post("/v1/sessions/mail", body).await;
+            return Some(visit(caller, &reply, None));
+        }
         "better-auth" => (
             "/better-auth/api/auth/email-otp/send-verification-otp",
             "/better-auth/api/auth/sign-in/email-otp",
@@ -164,8 +184,21 @@ async fn mailed_code(world: &World, surface: &'static str, email: &str) -> Optio
 async fn show_passkey(
     surface: &'static str,
     (caller, passkey): (&mut Caller, &mut Passkey),
+    challenge: Option<&Value>,
 ) -> Option<Reply> {
     let (asking, showing) = match surface {
+        "native" => {
+            let (at, verify) = match challenge {
+                Some(_) => ("/v1/challenge/passkey/options", "/v1/challenge/verify"),
+                None => ("/v1/sessions/passkey/options", "/v1/sessions/passkey"),
+            };
+            let options = caller.post(at, json!({ "challenge": challenge })).await.expect(200).body;
+            let body = json!({
+                "challenge": challenge, "method": "passkey", "ceremony": options["ceremony"],
+                "response": passkey.get(&options), "trust_device": true,
+            });
+            return Some(caller.post(verify, body).await);
+        }
         "better-auth" => (
             "/better-auth/api/auth/passkey/generate-authenticate-options",
             "/better-auth/api/auth/passkey/verify-authentication",
@@ -202,7 +235,7 @@ pub async fn already_in(
     (first, state, person): (First, State, &mut Person),
 ) -> Option<Visit> {
     let refreshes = ["mudbase", "flashback"].contains(&surface);
-    let trusts = surface == "better-auth" && state.has_second_factor();
+    let trusts = ["native", "better-auth"].contains(&surface) && state.has_second_factor();
     if !(if first == First::Refresh { refreshes } else { trusts }) {
         return None;
     }
@@ -240,7 +273,8 @@ pub async fn answer(
         // As a second thing it need not verify anybody.
         let passkey = person.passkey.as_mut()?;
         passkey.verifies = false;
-        let reply = show_passkey(surface, (&mut visit.caller, passkey)).await?;
+        let challenge = visit.challenge.clone();
+        let reply = show_passkey(surface, (&mut visit.caller, passkey), challenge.as_ref()).await?;
         return Some(self::visit(visit.caller, &reply, None));
     }
     let proof = proof(world, surface, (method, person, &mut visit)).await?;
@@ -257,6 +291,14 @@ async fn proof(
         Method::Totp => Some(json!(world.totp(person.uri.as_ref().unwrap()))),
         Method::BackupCode => Some(json!(person.backup_codes.pop().unwrap())),
         Method::EmailCode => match surface {
+            "native" => {
+                let body = json!({ "challenge": visit.challenge });
+                let sent = visit.caller.post("/v1/challenge/code", body).await;
+                match sent.status.as_u16() {
+                    202 => Some(json!(world.mailed_code(person.email()).await)),
+                    _ => Some(json!("000000")),
+                }
+            }
             "better-auth" => {
                 let sent = visit.caller.post("/better-auth/api/auth/two-factor/send-otp", json!({})).await;
                 match sent.status.as_u16() {
@@ -285,6 +327,12 @@ async fn proof(
 async fn answer_with(surface: &'static str, visit: Visit, (method, proof): (Method, Value)) -> Option<Visit> {
     let mut caller = visit.caller;
     let reply = match surface {
+        "native" => {
+            let body = json!({
+                "challenge": visit.challenge, "method": method.as_str(), "code": proof, "trust_device": true,
+            });
+            caller.post("/v1/challenge/verify", body).await
+        }
         "better-auth" => {
             let kind = match method {
                 Method::Totp => "totp",

@@ -1,0 +1,44 @@
+//! The account: name, password, and its end.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::{callers::Asked, errors::No, wire};
+use crate::{
+    http::reply::Reply,
+    operations::accounts::{self, Farewell, FarewellTaken, PasswordChange, ProfileChange},
+};
+
+pub(super) async fn update(asked: Asked) -> Result<Reply, No> {
+    let name = asked.body(|body| body.optional_text("name"))?;
+    let who = asked.signed_in().await?;
+    let change = ProfileChange { name, ..ProfileChange::default() };
+    accounts::update(asked.ctx(), &asked.visitor, &who, change).await?;
+    let who = asked.signed_in().await?;
+    Ok(Reply::json(&json!({ "user": wire::user(&who.user, who.second_factor_is_on) })))
+}
+
+/// Other sessions end with the old password, and so do trusted devices.
+pub(super) async fn change_password(asked: Asked) -> Result<Reply, No> {
+    let change = asked.body(|body| PasswordChange {
+        current: body.secret("current"),
+        new: body.secret("new"),
+        revoke_other_sessions: true,
+        ..PasswordChange::default()
+    })?;
+    let who = asked.signed_in().await?;
+    let done = accounts::change_password(asked.ctx(), &asked.visitor, &who, change).await?;
+    let now = asked.ctx().clock.now();
+    let session = done.session.as_ref().map(|session| wire::minted(session, now));
+    Ok(Reply::json(&json!({ "session": session })))
+}
+
+pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
+    let password = asked.any_body(|body| body.member("password").map(|_| body.secret("password")))?;
+    let who = asked.signed_in().await?;
+    let farewell = Farewell { password, ..Farewell::default() };
+    Ok(match accounts::delete(asked.ctx(), &asked.visitor, &who, farewell).await? {
+        FarewellTaken::Deleted => Reply::empty(StatusCode::NO_CONTENT),
+        FarewellTaken::Mailed => Reply::empty(StatusCode::ACCEPTED),
+    })
+}
