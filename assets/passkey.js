@@ -37,17 +37,26 @@ async function ask(mediation, signal) {
   const headers = { "content-type": "application/json" };
   const asked = await fetch(options, { method, headers, body: method === "GET" ? undefined : "{}" });
   if (!asked.ok) throw new Error(await reason(asked));
-  const publicKey = understood(kind, await asked.json());
+  const offered = await asked.json();
+  const publicKey = understood(kind, offered);
   const credential =
     kind === "get"
       ? await navigator.credentials.get({ publicKey, mediation, signal })
       : await navigator.credentials.create({ publicKey, signal });
   const fields = Object.fromEntries(new FormData(form));
-  const body = JSON.stringify({ ...fields, response: told(credential) });
+  const body = JSON.stringify({ ...fields, ceremony: offered.ceremony, response: told(credential) });
   const verified = await fetch(verify, { method: "POST", headers, body });
   if (!verified.ok) throw new Error(await reason(verified));
   const news = await verified.json().catch(() => ({}));
+  // Backup codes are shown once: in place of this page, and before going on.
+  if (news.page) return show(news.page);
   location.assign(news.url ?? then);
+}
+
+function show(page) {
+  const shown = new DOMParser().parseFromString(page, "text/html");
+  document.title = shown.title;
+  document.querySelector("main").replaceWith(document.adoptNode(shown.querySelector("main")));
 }
 
 async function reason(reply) {

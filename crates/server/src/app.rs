@@ -39,7 +39,7 @@ use crate::{
         security_headers::SecurityHeaders,
     },
     operations::housekeeping,
-    outbox_page,
+    outbox_page, pages,
     store::Store,
     vault::{Keyring, Vault},
 };
@@ -215,7 +215,7 @@ fn shared(config: &Config, mounting: &Mounting) -> Routes<Arc<Ctx>> {
         .on(GET, "/health/live", |method| on(method, async || Json(json!({ "status": "live" }))))
         .on(GET, "/health/ready", |method| on(method, ready))
         .on(GET, "/v1/dialects", |method| on(method, table));
-    let routes = forward_auth::routes(page::assets(routes));
+    let routes = pages::routes(forward_auth::routes(page::assets(routes)), config);
     match config.demo {
         true => routes.on(GET, "/dev/outbox", |method| on(method, outbox_page::outbox)).on(
             GET,

@@ -14,6 +14,7 @@ pub mod hashing;
 pub mod http;
 pub mod operations;
 mod outbox_page;
+mod pages;
 pub mod qr;
 pub mod store;
 pub mod telemetry;

@@ -27,6 +27,9 @@ use countersign_core::{
     user::User,
 };
 
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Value, json};
+
 pub use crate::store::CeremonyPurpose;
 use crate::{
     config::EmailVerification,
@@ -69,6 +72,14 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    pub fn json(all: &[Self]) -> Vec<Value> {
+        let shown = |one: &Self| {
+            let transports: Vec<_> = one.transports.iter().map(|way| way.as_str()).collect();
+            json!({ "id": BASE64URL_NOPAD.encode(&one.id), "type": "public-key", "transports": transports })
+        };
+        all.iter().map(shown).collect()
+    }
+
     fn of(authenticators: &[Authenticator]) -> Vec<Self> {
         let passkeys = authenticators.iter().filter_map(passkey_of);
         passkeys
@@ -90,6 +101,19 @@ pub struct AuthenticationOptions {
     pub user_verification: UserVerification,
     /// The only copy.
     pub token: Secret<String>,
+}
+
+impl AuthenticationOptions {
+    /// As browsers read it (`PublicKeyCredentialRequestOptionsJSON`, WebAuthn L3 §5.1.10), with the token that
+    /// comes back with the answer.
+    pub fn json(&self) -> Value {
+        json!({
+            "ceremony": self.token.expose(),
+            "challenge": BASE64URL_NOPAD.encode(&self.challenge), "rpId": self.rp_id,
+            "timeout": TIMEOUT_MS, "userVerification": self.user_verification.as_str(),
+            "allowCredentials": Descriptor::json(&self.allow),
+        })
+    }
 }
 
 fn relying_party(ctx: &Ctx) -> Outcome<RelyingParty> {

@@ -122,14 +122,14 @@ async fn another_browser_is_told_who_asked() {
     let world = World::new().await;
     let mut asker = world.browser();
     let request = asker.request(Method::POST, "/api/auth/sign-in/magic-link");
-    let request = request.header(header::CONTENT_TYPE, "application/json").header("user-agent", "Thief/1.0");
+    let request = request.header(header::CONTENT_TYPE, "application/json").header("user-agent", "curl/8");
     asker.send(request.body(Body::from(json!({ "email": ADA }).to_string())).unwrap()).await.expect(200);
     let link = url::Url::parse(&world.mailed_link(ADA).await).unwrap();
     let link = format!("{}?{}", link.path(), link.query().unwrap());
     let mut owner = world.browser();
     let page = owner.get(&link).await.expect(200);
     let text = page.body.as_str().unwrap();
-    assert!(text.contains("Thief/1.0") && text.contains(ADA), "{text}");
+    assert!(text.contains("curl") && text.contains(ADA), "{text}");
     press(&mut owner, &link).await.expect(303);
     assert!(
         is_in(&mut owner).await && !is_in(&mut asker).await,

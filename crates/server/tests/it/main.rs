@@ -16,6 +16,7 @@ mod mounting;
 mod mudbase;
 mod native;
 mod organisations;
+mod pages;
 mod passkeys;
 mod people;
 mod postgres;

@@ -5,7 +5,7 @@
 //! a page, as the client's `magicLink.verify` does.
 
 use axum::http::StatusCode;
-use countersign_core::{denied::Denied, secret::Secret, session::Visitor};
+use countersign_core::{denied::Denied, secret::Secret};
 use serde_json::json;
 use url::Url;
 
@@ -88,8 +88,6 @@ pub(super) async fn open(asked: Asked) -> Result<Reply, No> {
 fn confirm_page(asked: &Asked, waiting: &Waiting, confirm: String) -> Reply {
     let app = &asked.ctx().config.app_name;
     let title = format!("Sign in to {app}");
-    let Visitor { ip, user_agent } = &waiting.asked_from;
-    let from = if user_agent.is_empty() { "a browser that did not say which" } else { user_agent };
     let (lead, facts) = match waiting.asked_here {
         true => (format!("Sign in as {}.", waiting.email), Vec::new()),
         false => (
@@ -97,8 +95,8 @@ fn confirm_page(asked: &Asked, waiting: &Waiting, confirm: String) -> Reply {
                 .to_owned(),
             vec![
                 ("Account", waiting.email.clone()),
-                ("Asked for by", from.to_owned()),
-                ("At address", ip.clone()),
+                ("Asked for by", waiting.asked_from.browser()),
+                ("At address", waiting.asked_from.ip.clone()),
             ],
         ),
     };

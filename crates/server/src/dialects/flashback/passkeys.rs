@@ -3,7 +3,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     callers::Asked,
@@ -26,21 +26,13 @@ fn credential<T: DeserializeOwned>(asked: &Asked) -> Result<Option<T>, No> {
     Ok(sent.and_then(|credential| serde_json::from_value(credential).ok()))
 }
 
-fn descriptors(all: &[Descriptor]) -> Vec<Value> {
-    let shown = |one: &Descriptor| {
-        let transports: Vec<_> = one.transports.iter().map(|way| way.as_str()).collect();
-        json!({ "id": BASE64URL_NOPAD.encode(&one.id), "type": "public-key", "transports": transports })
-    };
-    all.iter().map(shown).collect()
-}
-
 pub(super) async fn set_up(asked: &Asked, who: &SignedIn) -> Result<Reply, No> {
     let options = passkeys::begin_registration(asked.ctx(), &asked.visitor, who, Keep::Asker).await?;
     Ok(data(&json!({
         "challenge": BASE64URL_NOPAD.encode(&options.challenge),
         "rpName": options.rp_name, "rpID": options.rp_id, "origin": asked.ctx().config.origin(),
         "userName": options.user_name, "userId": BASE64URL_NOPAD.encode(&options.user_handle),
-        "timeout": TIMEOUT_MS, "excludeCredentials": descriptors(&options.exclude),
+        "timeout": TIMEOUT_MS, "excludeCredentials": Descriptor::json(&options.exclude),
     })))
 }
 
@@ -71,7 +63,7 @@ pub(super) async fn options(asked: Asked) -> Result<Reply, No> {
     Ok(data(&json!({
         "challenge": BASE64URL_NOPAD.encode(&options.challenge), "rpId": options.rp_id,
         "userVerification": options.user_verification.as_str(), "timeout": TIMEOUT_MS,
-        "allowCredentials": descriptors(&options.allow),
+        "allowCredentials": Descriptor::json(&options.allow),
     })))
 }
 

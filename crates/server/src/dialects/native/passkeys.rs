@@ -1,8 +1,7 @@
 //! Passkeys: registering, and the options of every ceremony.
 
 use axum::http::StatusCode;
-use countersign_core::{ids::AuthenticatorId, passkey::Algorithm};
-use data_encoding::BASE64URL_NOPAD;
+use countersign_core::ids::AuthenticatorId;
 use serde_json::json;
 
 use super::{callers::Asked, errors::No, sign_in::at_the_door, wire};
@@ -10,7 +9,7 @@ use crate::{
     http::reply::Reply,
     operations::{
         authenticators::Authority,
-        passkeys::{self, Keep, Register, TIMEOUT_MS},
+        passkeys::{self, Keep, Register},
         sessions::Handover,
     },
 };
@@ -18,34 +17,19 @@ use crate::{
 pub(super) async fn challenge_options(asked: Asked) -> Result<Reply, No> {
     let answerer = at_the_door(asked.body(|body| body.text("challenge"))?);
     let options = passkeys::begin_authentication(asked.ctx(), &answerer, Keep::Token).await?;
-    Ok(Reply::json(&wire::request_options(&options)))
+    Ok(Reply::json(&options.json()))
 }
 
 pub(super) async fn step_up_options(asked: Asked) -> Result<Reply, No> {
     let answerer = asked.stepping_up().await?;
     let options = passkeys::begin_authentication(asked.ctx(), &answerer, Keep::Token).await?;
-    Ok(Reply::json(&wire::request_options(&options)))
+    Ok(Reply::json(&options.json()))
 }
 
 pub(super) async fn registration_options(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in_to_enrol().await?;
     let options = passkeys::begin_registration(asked.ctx(), &asked.visitor, &who, Keep::Token).await?;
-    let offered = Algorithm::ALL.map(|one| json!({ "alg": one.number(), "type": "public-key" }));
-    Ok(Reply::json(&json!({
-        "ceremony": options.token.expose(),
-        "challenge": BASE64URL_NOPAD.encode(&options.challenge),
-        "rp": { "id": options.rp_id, "name": options.rp_name },
-        "user": {
-            "id": BASE64URL_NOPAD.encode(&options.user_handle), "name": options.user_name,
-            "displayName": options.display_name,
-        },
-        "pubKeyCredParams": offered, "timeout": TIMEOUT_MS, "attestation": "none",
-        "excludeCredentials": wire::descriptors(&options.exclude),
-        "authenticatorSelection": {
-            "residentKey": "preferred", "requireResidentKey": false,
-            "userVerification": options.user_verification.as_str(),
-        },
-    })))
+    Ok(Reply::json(&options.json()))
 }
 
 pub(super) async fn register(asked: Asked) -> Result<Reply, No> {

@@ -66,7 +66,7 @@ fn came(asked: &Asked, step: &SignedInOrAsked) -> Reply {
 
 pub(super) async fn passkey_options(asked: Asked) -> Result<Reply, No> {
     let options = passkeys::begin_sign_in(asked.ctx(), None).await?;
-    Ok(Reply::json(&wire::request_options(&options)))
+    Ok(Reply::json(&options.json()))
 }
 
 /// What comes back from the browser: the ceremony's token, and its answer as far as it can be read.

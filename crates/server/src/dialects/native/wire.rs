@@ -1,13 +1,10 @@
 //! The shapes of our own API. Times are ISO 8601 in UTC.
 
-use countersign_core::{
-    method::Method, passkey::UserVerification, secret::Secret, session::Session, time::Timestamp, user::User,
-};
-use data_encoding::BASE64URL_NOPAD;
+use countersign_core::{method::Method, secret::Secret, session::Session, time::Timestamp, user::User};
 use serde_json::{Value, json};
 
 use crate::operations::{
-    passkeys::{AuthenticationOptions, Descriptor, Known, TIMEOUT_MS},
+    passkeys::Known,
     recovery::Standing,
     sessions::{Minted, SignedIn},
     sign_in::Asked as Step,
@@ -52,24 +49,6 @@ pub(super) fn challenge(step: &Step) -> Value {
 
 pub(super) fn exposed(codes: &[Secret<String>]) -> Vec<&str> {
     codes.iter().map(|code| code.expose().as_str()).collect()
-}
-
-pub(super) fn descriptors(all: &[Descriptor]) -> Vec<Value> {
-    let shown = |one: &Descriptor| {
-        let transports: Vec<_> = one.transports.iter().map(|way| way.as_str()).collect();
-        json!({ "id": BASE64URL_NOPAD.encode(&one.id), "type": "public-key", "transports": transports })
-    };
-    all.iter().map(shown).collect()
-}
-
-/// What `navigator.credentials.get()` takes, and what comes back with its answer.
-pub(super) fn request_options(options: &AuthenticationOptions) -> Value {
-    json!({
-        "ceremony": options.token.expose(),
-        "challenge": BASE64URL_NOPAD.encode(&options.challenge), "rpId": options.rp_id,
-        "timeout": TIMEOUT_MS, "userVerification": UserVerification::as_str(options.user_verification),
-        "allowCredentials": descriptors(&options.allow),
-    })
 }
 
 pub(super) fn passkey(one: &Known) -> Value {

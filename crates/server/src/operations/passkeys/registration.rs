@@ -8,15 +8,16 @@ use countersign_core::{
     event::Kind,
     ids::AuthenticatorId,
     method::Method,
-    passkey::{self, Passkey, RegistrationJson, UserVerification},
+    passkey::{self, Algorithm, Passkey, RegistrationJson, UserVerification},
     secret::Secret,
     session::{Reach, Scope, Visitor},
 };
-use serde_json::json;
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Value, json};
 
 use super::{
-    Descriptor, Keep, Opening, PER_USER_MAX, Purpose, digest, digest_of_asker, keeping, open, relying_party,
-    spend,
+    Descriptor, Keep, Opening, PER_USER_MAX, Purpose, TIMEOUT_MS, digest, digest_of_asker, keeping, open,
+    relying_party, spend,
 };
 use crate::{
     ctx::Ctx,
@@ -44,6 +45,29 @@ pub struct RegistrationOptions {
     pub user_verification: UserVerification,
     /// The only copy.
     pub token: Secret<String>,
+}
+
+impl RegistrationOptions {
+    /// As browsers read it (`PublicKeyCredentialCreationOptionsJSON`, WebAuthn L3 §5.1.9), with the token that
+    /// comes back with the answer.
+    pub fn json(&self) -> Value {
+        let offered = Algorithm::ALL.map(|one| json!({ "alg": one.number(), "type": "public-key" }));
+        json!({
+            "ceremony": self.token.expose(),
+            "challenge": BASE64URL_NOPAD.encode(&self.challenge),
+            "rp": { "id": self.rp_id, "name": self.rp_name },
+            "user": {
+                "id": BASE64URL_NOPAD.encode(&self.user_handle), "name": self.user_name,
+                "displayName": self.display_name,
+            },
+            "pubKeyCredParams": offered, "timeout": TIMEOUT_MS, "attestation": "none",
+            "excludeCredentials": Descriptor::json(&self.exclude),
+            "authenticatorSelection": {
+                "residentKey": "preferred", "requireResidentKey": false,
+                "userVerification": self.user_verification.as_str(),
+            },
+        })
+    }
 }
 
 /// Opens the ceremony that adds a passkey.

@@ -1,0 +1,286 @@
+//! One request for a page: who is asking, what their browser keeps, and where they want to go.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::Request,
+    http::{HeaderMap, Method, StatusCode, Uri, header, request::Parts},
+};
+use countersign_core::{
+    denied::Denied,
+    secret::Secret,
+    session::{Reach, Scope, Session, Visitor},
+};
+use serde_json::json;
+
+use crate::{
+    config::Config,
+    ctx::Ctx,
+    fault::Fault,
+    http::{
+        client_ip,
+        cookies::{self, SetCookie},
+        fields::Fields,
+        limits::{Limiter, Rule},
+        origins::{self, TrustedOrigins},
+        page, query,
+        reply::Reply,
+        sent::Sent,
+        session_cookie, visitor,
+    },
+    operations::{
+        challenge::Answerer,
+        hears_operations,
+        sessions::{self, Current, Handover, Minted, Renewal, SignedIn},
+        sign_in::SignedInOrAsked,
+    },
+};
+
+/// Everything that is not the page asked for.
+#[derive(Debug)]
+pub(super) enum No {
+    Denied(Denied),
+    Fault(Fault),
+    /// Another page first.
+    Elsewhere(String),
+    Said(StatusCode, &'static str),
+}
+
+hears_operations!(No);
+
+impl No {
+    pub(super) fn reply(self, ctx: &Ctx, here: &Uri, is_json: bool) -> Reply {
+        let back = here.path_and_query().map_or("/account", |here| here.as_str());
+        let (status, said) = match self {
+            Self::Elsewhere(to) if is_json => {
+                return Reply::json(&json!({ "detail": "Sign in first.", "url": to }))
+                    .status(StatusCode::UNAUTHORIZED);
+            }
+            Self::Elsewhere(to) => return Reply::empty(StatusCode::OK).to(StatusCode::SEE_OTHER, &to),
+            Self::Denied(Denied::NotSignedIn) if !is_json => {
+                return Reply::found(&query::add("/sign-in", "return_to", back));
+            }
+            Self::Denied(Denied::StaleSession) if !is_json => {
+                return Reply::empty(StatusCode::OK)
+                    .to(StatusCode::SEE_OTHER, "/step-up?return_to=%2Faccount");
+            }
+            Self::Denied(denied) => (StatusCode::FORBIDDEN, page::said(&denied)),
+            Self::Fault(fault) if fault.log_and_judge() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "We are busy. Try again in a moment.".to_owned())
+            }
+            Self::Fault(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here. Try again.".to_owned())
+            }
+            Self::Said(status, said) => (status, said.to_owned()),
+        };
+        if is_json {
+            return Reply::json(&json!({ "detail": said })).status(status);
+        }
+        let app = &ctx.config.app_name;
+        let message = Message { app, title: "That did not work", said: &said, link: ("/account", "Go on") };
+        page::reply(&message, None).status(status)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/message.html")]
+pub(super) struct Message<'a> {
+    pub app: &'a str,
+    pub title: &'a str,
+    pub said: &'a str,
+    pub link: (&'a str, &'a str),
+}
+
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+/// What our cookies are for, beside the session.
+#[derive(Clone, Copy)]
+pub(super) enum Keeps {
+    Challenge,
+    TrustedDevice,
+    Mail,
+    Recovery,
+}
+
+impl Keeps {
+    /// With `__Host-`, browsers take them only from this very host and over TLS (SEC-075).
+    fn name(self, config: &Config) -> String {
+        let prefix = if config.secure_cookies() { "__Host-" } else { "" };
+        let purpose = match self {
+            Self::Challenge => "challenge",
+            Self::TrustedDevice => "trusted",
+            Self::Mail => "mail",
+            Self::Recovery => "recovery",
+        };
+        format!("{prefix}countersign-{purpose}")
+    }
+
+    const fn seconds(self) -> u64 {
+        match self {
+            Self::Challenge | Self::Mail => 10 * 60,
+            Self::TrustedDevice | Self::Recovery => 30 * 24 * 60 * 60,
+        }
+    }
+}
+
+pub(super) struct Asked {
+    pub ctx: Arc<Ctx>,
+    pub visitor: Visitor,
+    pub token: Option<String>,
+    origins: TrustedOrigins,
+    sent: Sent,
+    parts: Parts,
+}
+
+/// Forms that can be guessed at, or that send something; per client address and node.
+const FORMS: Rule = Rule::new(60, 20);
+
+impl Asked {
+    pub(super) async fn read(ctx: &Arc<Ctx>, limiter: &Limiter, request: Request) -> Result<Self, No> {
+        let (parts, body) = request.into_parts();
+        let config = &ctx.config;
+        let origins = TrustedOrigins::of(config).map_err(No::Fault)?;
+        let mut sent = Sent::Undefined;
+        if parts.method == Method::POST {
+            origins::check_first_login(&parts.headers, &origins, origins.own())
+                .map_err(|_| No::Said(StatusCode::FORBIDDEN, "Forms must be sent from our own pages."))?;
+            let ip = visitor::address(config, &parts.extensions, &parts.headers);
+            if config.rate_limits && limiter.check(&client_ip::rate_key(ip), FORMS, ctx.clock.now()).is_err()
+            {
+                let slow = "That was too much at once. Try again in a minute.";
+                return Err(No::Said(StatusCode::TOO_MANY_REQUESTS, slow));
+            }
+            let unread = |_| No::Said(StatusCode::BAD_REQUEST, "What was sent could not be read.");
+            sent = Sent::read(&parts, body, true).await.map_err(unread)?;
+        }
+        Ok(Self {
+            visitor: visitor::visitor(config, &parts.extensions, &parts.headers),
+            token: session_cookie::token(config, &parts.headers),
+            ctx: Arc::clone(ctx),
+            origins,
+            sent,
+            parts,
+        })
+    }
+
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    pub fn app(&self) -> &str {
+        &self.ctx.config.app_name
+    }
+
+    /// Members of the body; what is missing is empty.
+    pub fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, No> {
+        let none = Sent::Form(Vec::new());
+        let sent = if matches!(self.sent, Sent::Undefined) { &none } else { &self.sent };
+        Fields::of(sent, "object", read)
+            .map_err(|_| No::Said(StatusCode::BAD_REQUEST, "What was sent could not be read."))
+    }
+
+    /// A text of the form; an absent one is empty.
+    pub fn text(&self, name: &str) -> String {
+        self.sent.text(name).unwrap_or_default()
+    }
+
+    pub fn secret(&self, name: &str) -> Secret<String> {
+        Secret::new(self.text(name))
+    }
+
+    pub fn ticked(&self, name: &str) -> bool {
+        self.sent.some_text(name).is_some()
+    }
+
+    pub fn query(&self, name: &str) -> Option<String> {
+        query::read(&self.parts.uri, name).filter(|value| !value.is_empty())
+    }
+
+    /// Where the person wants to go, from the form or the address; only where they may be sent.
+    pub fn return_to(&self) -> String {
+        let wanted = self.sent.some_text("return_to").or_else(|| self.query("return_to"));
+        wanted.filter(|to| self.origins.allows_redirect(to)).unwrap_or_else(|| "/account".to_owned())
+    }
+
+    pub fn kept(&self, what: Keeps) -> Option<String> {
+        cookies::read(&self.parts.headers, &what.name(&self.ctx.config)).map(|value| value.into_owned())
+    }
+
+    fn cookie(&self, name: String, value: &str, max_age: Option<u64>) -> SetCookie {
+        SetCookie {
+            name,
+            value: value.to_owned(),
+            max_age,
+            secure: self.ctx.config.secure_cookies(),
+            ..SetCookie::default()
+        }
+    }
+
+    pub fn keep(&self, what: Keeps, value: &Secret<String>) -> SetCookie {
+        self.cookie(what.name(&self.ctx.config), value.expose(), Some(what.seconds()))
+    }
+
+    pub fn forget(&self, what: Keeps) -> SetCookie {
+        self.cookie(what.name(&self.ctx.config), "", None).deleted()
+    }
+
+    pub fn session_cookie(&self, fresh: &Minted) -> SetCookie {
+        let Session { remember, expires_at, .. } = fresh.session;
+        let lasts = remember.then(|| expires_at.since(self.ctx.clock.now()).as_secs());
+        self.cookie(session_cookie::name(&self.ctx.config).to_owned(), fresh.token.expose(), lasts)
+    }
+
+    pub fn clear_session(&self) -> SetCookie {
+        self.cookie(session_cookie::name(&self.ctx.config).to_owned(), "", None).deleted()
+    }
+
+    pub async fn current(&self, reach: Reach) -> Result<Option<SignedIn>, No> {
+        let Some(token) = &self.token else { return Ok(None) };
+        let current = sessions::current(self.ctx(), token, Renewal::No, reach).await?;
+        Ok(current.map(|Current { who, .. }| who))
+    }
+
+    pub async fn signed_in(&self) -> Result<SignedIn, No> {
+        match self.current(Reach::Everything).await {
+            Err(No::Denied(Denied::EnrolmentDue)) => Err(No::Elsewhere("/account/totp".to_owned())),
+            Err(no) => Err(no),
+            Ok(who) => Ok(who.ok_or(Denied::NotSignedIn)?),
+        }
+    }
+
+    pub async fn signed_in_to_enrol(&self) -> Result<SignedIn, No> {
+        Ok(self.current(Reach::Enrolment).await?.ok_or(Denied::NotSignedIn)?)
+    }
+
+    pub fn at_the_door(&self) -> Answerer {
+        Answerer { session: None, challenge: self.kept(Keeps::Challenge), handover: Handover::Token }
+    }
+
+    /// What a first factor brought: in, before the second step, or to enrolling.
+    pub fn came(&self, step: SignedInOrAsked) -> (String, Vec<SetCookie>) {
+        let to = self.return_to();
+        match step {
+            SignedInOrAsked::Asked(step) => {
+                (query::add("/challenge", "return_to", &to), vec![self.keep(Keeps::Challenge, &step.token)])
+            }
+            SignedInOrAsked::SignedIn { session, trusted_device, .. } => {
+                let mut set = vec![self.session_cookie(&session), self.forget(Keeps::Mail)];
+                set.extend(trusted_device.map(|kept| self.keep(Keeps::TrustedDevice, &kept.value)));
+                (self.onward(&session, to), set)
+            }
+        }
+    }
+
+    /// Whoever must enrol does that first.
+    pub fn onward(&self, session: &Minted, to: String) -> String {
+        if session.session.scope == Scope::Full { to } else { "/account/totp".to_owned() }
+    }
+}
+
+/// On to another page.
+pub(super) fn see(to: &str) -> Reply {
+    Reply::empty(StatusCode::OK).to(StatusCode::SEE_OTHER, to)
+}

@@ -1,0 +1,103 @@
+//! The hosted pages: signing in, the second step, the account, recovery. Every form works without scripts; only
+//! passkeys need one.
+
+mod account;
+mod asked;
+mod passkeys;
+mod recovery;
+mod second_step;
+mod sign_in;
+
+use std::{future::Future, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::{self, MethodFilter, MethodRouter},
+};
+
+use self::asked::{Asked, No};
+use crate::{
+    config::Config,
+    ctx::Ctx,
+    http::{
+        limits::Limiter,
+        reply::Reply,
+        routes::{GET, POST, Routes},
+    },
+};
+
+/// What all requests share.
+pub(crate) struct Surface {
+    limiter: Limiter,
+}
+
+#[rustfmt::skip]
+pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
+    let surface = &Arc::new(Surface { limiter: Limiter::default() });
+    routes
+        .on(GET,  "/sign-in",                  to(surface, sign_in::show))
+        .on(POST, "/sign-in",                  to(surface, sign_in::with_password))
+        .on(POST, "/sign-in/passkey/options",  to(surface, passkeys::sign_in_options))
+        .on(POST, "/sign-in/passkey",          to(surface, passkeys::sign_in))
+        .on(GET,  "/sign-in/mail",             to(surface, sign_in::ask_for_mail))
+        .on(POST, "/sign-in/mail",             to(surface, sign_in::send_mail))
+        .on(POST, "/sign-in/mail/code",        to(surface, sign_in::with_mailed_code))
+        .on(GET,  "/sign-up",                  to(surface, sign_in::show_sign_up))
+        .on(POST, "/sign-up",                  to(surface, sign_in::sign_up))
+        .on(POST, "/sign-out",                 to(surface, sign_in::sign_out))
+        .on(GET,  "/challenge",                to(surface, second_step::show))
+        .on(POST, "/challenge",                to(surface, second_step::answer))
+        .on(POST, "/challenge/passkey/options", to(surface, passkeys::challenge_options))
+        .on(POST, "/challenge/passkey",        to(surface, passkeys::challenge))
+        .on(GET,  "/step-up",                  to(surface, second_step::show_step_up))
+        .on(POST, "/step-up",                  to(surface, second_step::step_up))
+        .on(GET,  "/account",                  to(surface, account::show))
+        .on(POST, "/account/revoke",           to(surface, account::revoke))
+        .on(POST, "/account/remove",           to(surface, account::remove))
+        .on(GET,  "/account/totp",             to(surface, account::begin_totp))
+        .on(POST, "/account/totp",             to(surface, account::confirm_totp))
+        .on(GET,  "/account/passkey",          to(surface, passkeys::show))
+        .on(POST, "/account/passkey/options",  to(surface, passkeys::registration_options))
+        .on(POST, "/account/passkey",          to(surface, passkeys::register))
+        .on(POST, "/account/backup-codes",     to(surface, account::renew_backup_codes))
+        .on(GET,  "/recovery",                 to(surface, recovery::show))
+        .on(POST, "/recovery",                 to(surface, recovery::request))
+        .on(GET,  "/recovery/begin",           to(surface, recovery::show_begin))
+        .on(POST, "/recovery/begin",           to(surface, recovery::begin))
+        .on(GET,  "/recovery/status",          to(surface, recovery::status))
+        .on(GET,  "/recovery/stop",            to(surface, recovery::show_stop))
+        .on(POST, "/recovery/stop",            to(surface, recovery::stop))
+        .on(POST, "/recovery/complete",        to(surface, recovery::complete))
+}
+
+/// Makes a route of a function from what was asked to the page.
+fn to<F, Fut>(
+    surface: &Arc<Surface>,
+    handler: F,
+) -> impl FnOnce(MethodFilter) -> MethodRouter<Arc<Ctx>> + use<F, Fut>
+where
+    F: Fn(Asked) -> Fut + Copy + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply, No>> + Send,
+{
+    let surface = Arc::clone(surface);
+    move |method| {
+        routing::on(method, move |State(ctx): State<Arc<Ctx>>, request: Request| {
+            let surface = Arc::clone(&surface);
+            async move { serve(&ctx, &surface, request, handler).await }
+        })
+    }
+}
+
+async fn serve<F, Fut>(ctx: &Arc<Ctx>, surface: &Surface, request: Request, handler: F) -> Response
+where
+    F: Fn(Asked) -> Fut,
+    Fut: Future<Output = Result<Reply, No>>,
+{
+    let (here, is_json) = (request.uri().clone(), asked::wants_json(request.headers()));
+    let reply = match Asked::read(ctx, &surface.limiter, request).await {
+        Ok(asked) => handler(asked).await,
+        Err(no) => Err(no),
+    };
+    reply.unwrap_or_else(|no| no.reply(ctx, &here, is_json)).into_response()
+}

@@ -1,0 +1,172 @@
+//! The second step at the door, and the same again within a session.
+
+use axum::http::StatusCode;
+use countersign_core::{challenge::Wants, denied::Denied, method::Method, secret::Secret};
+
+use super::asked::{Asked, Keeps, No, see};
+use crate::{
+    http::{
+        page::{self, Challenge, Passkeys},
+        query,
+        reply::Reply,
+    },
+    operations::{
+        Stop, authenticators,
+        challenge::{self, Answered, Answerer, Carrier, Holder, Typed, Wishes},
+        sessions::Handover,
+    },
+};
+
+/// What there is to be asked for.
+struct Offers {
+    methods: Vec<Method>,
+    backup_codes: bool,
+}
+
+impl Offers {
+    fn has(&self, method: Method) -> bool {
+        self.methods.contains(&method)
+    }
+}
+
+fn page(
+    asked: &Asked,
+    (status, said): (StatusCode, Option<String>),
+    (offers, at_the_door): (&Offers, bool),
+) -> Reply {
+    let takes_codes = offers.has(Method::Totp) || offers.backup_codes;
+    let code_label = match (offers.has(Method::Totp), offers.backup_codes) {
+        (true, true) => "Code from your authenticator app, or a backup code",
+        (true, false) => "Code from your authenticator app",
+        _ => "A backup code",
+    };
+    let page = Challenge {
+        app: asked.app(),
+        title: "Confirm that it is you",
+        said: said.as_deref(),
+        wrong: status != StatusCode::OK,
+        takes_codes,
+        code_label,
+        backup_code: offers.backup_codes,
+        mailed_code: offers.has(Method::EmailCode),
+        password: offers.has(Method::Password),
+        passkeys: offers.has(Method::Passkey).then(|| Passkeys {
+            options: "/challenge/passkey/options".to_owned(),
+            verify: query::add("/challenge/passkey", "return_to", &asked.return_to()),
+            then: asked.return_to(),
+        }),
+        trusts: at_the_door,
+    };
+    page::reply(&page, None).status(status)
+}
+
+async fn offers(asked: &Asked) -> Result<Offers, No> {
+    let open = challenge::look_at(asked.ctx(), &asked.kept(Keeps::Challenge).unwrap_or_default()).await;
+    match open {
+        Ok(open) => Ok(Offers { backup_codes: open.offers(Method::BackupCode), methods: open.methods }),
+        Err(Stop::Denied(_)) => Err(No::Elsewhere(query::add("/sign-in", "return_to", &asked.return_to()))),
+        Err(stop) => Err(stop.into()),
+    }
+}
+
+pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
+    let offers = offers(&asked).await?;
+    Ok(page(&asked, (StatusCode::OK, None), (&offers, true)))
+}
+
+/// A code as typed, with where it comes from.
+fn typed(asked: &Asked) -> Typed {
+    let code = Secret::new(asked.text("code"));
+    match asked.text("kind").as_str() {
+        "mail" => Typed { method: Method::EmailCode, code },
+        "password" => Typed { method: Method::Password, code },
+        _ => Typed::from_either(code),
+    }
+}
+
+pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
+    let (ctx, visitor) = (asked.ctx(), &asked.visitor);
+    if asked.ticked("send") {
+        let sent = challenge::send_code(ctx, visitor, asked.at_the_door(), Carrier::Digits).await;
+        let news = news_of_sending(sent)?;
+        return Ok(page(&asked, news, (&offers(&asked).await?, true)));
+    }
+    let wishes = Wishes { trust_device: asked.ticked("trust"), ..Wishes::default() };
+    match challenge::answer(ctx, visitor, asked.at_the_door(), (typed(&asked), wishes)).await {
+        Ok(answered) => Ok(entered(&asked, answered)?),
+        Err(Stop::Denied(denied)) => {
+            let offers = offers(&asked).await?;
+            Ok(page(&asked, (StatusCode::UNAUTHORIZED, Some(page::said(&denied))), (&offers, true)))
+        }
+        Err(stop) => Err(stop.into()),
+    }
+}
+
+fn news_of_sending(sent: Result<(), Stop>) -> Result<(StatusCode, Option<String>), No> {
+    match sent {
+        Ok(()) => Ok((StatusCode::OK, Some("A code is on its way to your mailbox.".to_owned()))),
+        Err(Stop::Denied(denied)) => Ok((StatusCode::FORBIDDEN, Some(page::said(&denied)))),
+        Err(stop) => Err(stop.into()),
+    }
+}
+
+/// In, with what the browser keeps from here on.
+pub(super) fn entered(asked: &Asked, answered: Answered) -> Result<Reply, No> {
+    match answered {
+        Answered::SignedIn { session, trusted_device, .. } => {
+            let to = asked.onward(&session, asked.return_to());
+            let kept = trusted_device.as_ref().map(|value| asked.keep(Keeps::TrustedDevice, value));
+            Ok(see(&to)
+                .cookies([asked.session_cookie(&session), asked.forget(Keeps::Challenge)])
+                .cookies(kept))
+        }
+        Answered::Proven { rotated, .. } => {
+            let cookie = rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
+            Ok(see(&asked.return_to()).cookies(cookie))
+        }
+        Answered::ProvenOnly { .. } => Err(Denied::ChallengeGone.into()),
+    }
+}
+
+pub(super) fn within(asked: &Asked) -> Answerer {
+    let session = asked.token.clone().map(Holder::Token);
+    Answerer { session, challenge: None, handover: Handover::Token }
+}
+
+async fn offers_within(asked: &Asked) -> Result<Offers, No> {
+    let who = asked.signed_in().await?;
+    let overview = authenticators::overview(asked.ctx(), &who).await?;
+    if !overview.is_on() {
+        // Without a second factor a fresh proof is signing in again.
+        return Err(No::Elsewhere(query::add("/sign-in", "return_to", &asked.return_to())));
+    }
+    let methods = overview.enrolled.iter().map(|(method, _)| *method).collect();
+    Ok(Offers { methods, backup_codes: overview.backup_codes_left > 0 })
+}
+
+pub(super) async fn show_step_up(asked: Asked) -> Result<Reply, No> {
+    let offers = match offers_within(&asked).await {
+        // The old session must not lead straight back here.
+        Err(No::Elsewhere(to)) => return Ok(see(&to).cookie(asked.clear_session())),
+        offers => offers?,
+    };
+    Ok(page(&asked, (StatusCode::OK, None), (&offers, false)))
+}
+
+pub(super) async fn step_up(asked: Asked) -> Result<Reply, No> {
+    let offers = offers_within(&asked).await?;
+    let (ctx, visitor) = (asked.ctx(), &asked.visitor);
+    if asked.ticked("send") {
+        let news =
+            news_of_sending(challenge::send_code(ctx, visitor, within(&asked), Carrier::Digits).await)?;
+        return Ok(page(&asked, news, (&offers, false)));
+    }
+    let wishes = Wishes { wants: Wants::Proof, ..Wishes::default() };
+    match challenge::answer(ctx, visitor, within(&asked), (typed(&asked), wishes)).await {
+        Ok(answered) => entered(&asked, answered),
+        Err(Stop::Denied(denied)) => {
+            Ok(page(&asked, (StatusCode::UNAUTHORIZED, Some(page::said(&denied))), (&offers, false)))
+        }
+        Err(stop) => Err(stop.into()),
+    }
+}

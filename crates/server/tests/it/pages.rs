@@ -1,0 +1,184 @@
+//! The hosted pages, as a browser without scripts uses them.
+
+use axum::{
+    body::Body,
+    http::{Method, header},
+};
+
+use crate::world::{Browser, PASSWORD, Reply, World};
+
+const ADA: &str = "ada@example.com";
+
+fn text(page: &Reply) -> &str {
+    page.body.as_str().unwrap_or_else(|| panic!("no page: {page:#?}"))
+}
+
+/// The seed on an enrolment page, as its `otpauth:` address.
+fn uri(page: &Reply) -> String {
+    let (_, after) = text(page).split_once("href=\"otpauth").expect("an otpauth address");
+    format!("otpauth{}", after.split('"').next().unwrap()).replace("&#38;", "&").replace("&amp;", "&")
+}
+
+async fn sign_in(browser: &mut Browser, return_to: &str) -> Reply {
+    let fields = [("email", ADA), ("password", PASSWORD), ("return_to", return_to)];
+    browser.submit("/sign-in", &fields).await
+}
+
+/// Signs up, enrols an authenticator app, and stays signed in.
+async fn enrolled(world: &World) -> (Browser, String, Vec<String>) {
+    let mut browser = world.browser();
+    let fields = [("name", "Ada"), ("email", ADA), ("password", PASSWORD)];
+    let up = browser.submit("/sign-up", &fields).await.expect(303);
+    assert_eq!(up.location(), "/account");
+    assert!(text(&browser.get("/account").await.expect(200)).contains("A password alone opens this account"));
+    let page = browser.get("/account/totp").await.expect(200);
+    let uri = uri(&page);
+    let codes = browser.submit("/account/totp", &[("code", &world.totp(&uri))]).await.expect(200);
+    let backup_codes: Vec<String> =
+        text(&codes).split("<li>").skip(1).map(|item| item.split('<').next().unwrap().to_owned()).collect();
+    assert_eq!(backup_codes.len(), 10);
+    assert!(text(&browser.get("/account").await.expect(200)).contains("has a second factor"));
+    world.advance(31);
+    (browser, uri, backup_codes)
+}
+
+#[tokio::test]
+async fn a_whole_life_without_scripts() {
+    let world = World::new().await;
+    let (mut home, uri, mut backup_codes) = enrolled(&world).await;
+    let out = home.submit("/sign-out", &[]).await.expect(303);
+    assert_eq!(out.location(), "/sign-in");
+    assert_eq!(home.get("/account").await.expect(302).location(), "/sign-in?return_to=%2Faccount");
+
+    let wrong = home.submit("/sign-in", &[("email", ADA), ("password", "not it")]).await.expect(401);
+    assert!(text(&wrong).contains("not right") && text(&wrong).contains(ADA));
+    let asked = sign_in(&mut home, "/account").await.expect(303);
+    assert_eq!(asked.location(), "/challenge?return_to=%2Faccount");
+    home.get("/account").await.expect(302);
+    let challenge = asked.location().to_owned();
+    let page = home.get(&challenge).await.expect(200);
+    assert!(text(&page).contains("or a backup code") && text(&page).contains("Mail me a code"));
+    home.submit(&challenge, &[("kind", "app"), ("code", "000000")]).await.expect(401);
+    let code = world.totp(&uri);
+    let fields = [("kind", "app"), ("code", &*code), ("trust", "on")];
+    assert_eq!(home.submit(&challenge, &fields).await.expect(303).location(), "/account");
+    home.get("/account").await.expect(200);
+
+    // Trusted, the next time goes without.
+    home.submit("/sign-out", &[]).await.expect(303);
+    assert_eq!(sign_in(&mut home, "/account").await.expect(303).location(), "/account");
+    assert!(text(&home.get("/account").await.expect(200)).contains("Trusted browsers"));
+
+    // What is sensitive asks for a fresh proof first.
+    world.advance(400);
+    let stale = home.submit("/account/backup-codes", &[]).await.expect(303);
+    assert_eq!(stale.location(), "/step-up?return_to=%2Faccount");
+    let code = world.totp(&uri);
+    home.submit("/step-up?return_to=%2Faccount", &[("kind", "app"), ("code", &code)]).await.expect(303);
+    assert!(text(&home.submit("/account/backup-codes", &[]).await.expect(200)).contains("backup codes"));
+    backup_codes.clear();
+    let gone = home.submit("/account/remove", &[("what", "method"), ("id", "totp")]).await.expect(303);
+    assert_eq!(gone.location(), "/account");
+    assert!(text(&home.get("/account").await.expect(200)).contains("A password alone"));
+}
+
+#[tokio::test]
+async fn a_code_by_mail_signs_in() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let sent = browser.submit("/sign-in/mail", &[("email", ADA)]).await.expect(200);
+    assert!(text(&sent).contains("a code is on its way"));
+    let code = world.mailed_code(ADA).await;
+    let mut other = world.browser();
+    other.submit("/sign-in/mail/code", &[("email", ADA), ("code", &code)]).await.expect(401);
+    let entered = browser.submit("/sign-in/mail/code", &[("email", ADA), ("code", &code)]).await.expect(303);
+    assert_eq!(entered.location(), "/account");
+    browser.get("/account").await.expect(200);
+}
+
+#[tokio::test]
+async fn recovery_waits_is_stopped_by_a_click_and_ends_in_enrolment() {
+    let world = World::new().await;
+    let mut verified = world.browser();
+    verified.submit("/sign-in/mail", &[("email", ADA)]).await.expect(200);
+    let code = world.mailed_code(ADA).await;
+    verified.submit("/sign-in/mail/code", &[("email", ADA), ("code", &code)]).await.expect(303);
+    let page = verified.get("/account/totp").await.expect(200);
+    let uri = uri(&page);
+    let codes = verified.submit("/account/totp", &[("code", &world.totp(&uri))]).await.expect(200);
+    let backup = text(&codes).split("<li>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    world.advance(31);
+
+    let link = async |browser: &mut Browser| {
+        browser.submit("/recovery", &[("email", ADA)]).await.expect(200);
+        let link = url::Url::parse(&world.mailed_link(ADA).await).unwrap();
+        format!("{}?{}", link.path(), link.query().unwrap())
+    };
+    let mut lost = world.browser();
+    let begin = link(&mut lost).await;
+    // Looking begins nothing, however often and whoever looks.
+    for _ in 0..3 {
+        world.browser().get(&begin).await.expect(200);
+    }
+    let token = begin.split("token=").nth(1).unwrap().to_owned();
+    let begun = lost.submit("/recovery/begin", &[("token", &token)]).await.expect(200);
+    assert!(text(&begun).contains("Waiting") && text(&begun).contains("Reference"));
+    assert!(text(&lost.get("/recovery/status").await.expect(200)).contains("Waiting"));
+    lost.submit("/recovery/complete", &[]).await.expect(403);
+    assert!(
+        text(&verified.get("/account").await.expect(200)).contains("Somebody asks to get into this account")
+    );
+    // One click in the mail stops it, wherever it is read.
+    let mail = world.mail().await;
+    let stop = mail.iter().find_map(|letter| {
+        let word = letter.text.split_whitespace().find(|word| word.contains("/recovery/stop?"))?;
+        url::Url::parse(word).ok()
+    });
+    let stop = stop.expect("a link that stops it");
+    let path = format!("{}?{}", stop.path(), stop.query().unwrap());
+    let mut anywhere = world.browser();
+    assert!(text(&anywhere.get(&path).await.expect(200)).contains("Was this you?"));
+    assert!(
+        text(&lost.get("/recovery/status").await.expect(200)).contains("Waiting"),
+        "looking stops nothing"
+    );
+    let token = stop.query().unwrap().strip_prefix("token=").unwrap().to_owned();
+    assert!(
+        text(&anywhere.submit("/recovery/stop", &[("token", &token)]).await.expect(200))
+            .contains("It is stopped")
+    );
+    assert!(text(&lost.get("/recovery/status").await).contains("Stopped"));
+
+    world.advance(31);
+    let begin = link(&mut lost).await;
+    let token = begin.split("token=").nth(1).unwrap().to_owned();
+    lost.submit("/recovery/begin", &[("token", &token)]).await.expect(200);
+    let done = lost.submit("/recovery/complete", &[("backup_code", &backup)]).await.expect(303);
+    assert_eq!(done.location(), "/account/totp");
+    assert_eq!(lost.get("/account").await.expect(303).location(), "/account/totp");
+    assert!(text(&lost.get("/account/totp").await.expect(200)).contains("required here"));
+    verified.get("/account").await.expect(302);
+}
+
+/// SEC-027, SEC-079: nobody is led away, and no stranger's page signs anybody in.
+#[tokio::test]
+async fn pages_lead_nowhere_else_and_take_no_strangers_forms() {
+    let world = World::new().await;
+    enrolled(&world).await;
+    for target in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"] {
+        let mut browser = world.browser();
+        let asked = sign_in(&mut browser, target).await.expect(303);
+        assert_eq!(asked.location(), "/challenge?return_to=%2Faccount", "{target}");
+    }
+    let mut browser = world.browser();
+    for (name, value) in [("origin", "https://evil.example"), ("referer", "https://evil.example/x")] {
+        let request = axum::http::Request::builder().method(Method::POST).uri("/sign-in").header(name, value);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let refused = browser.send(request.body(Body::from("email=a&password=b")).unwrap()).await;
+        refused.expect(403);
+    }
+    let page = browser.get("/sign-in").await.expect(200);
+    let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(!text(&page).contains("<script>") && !text(&page).contains(" style="), "nothing inline");
+}
