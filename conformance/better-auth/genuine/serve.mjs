@@ -10,7 +10,8 @@ import { deserialize, serialize } from "node:v8";
 import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
 import { toNodeHandler } from "better-auth/node";
-import { bearer, jwt, twoFactor } from "better-auth/plugins";
+import { bearer, emailOTP, jwt, magicLink, twoFactor } from "better-auth/plugins";
+import { passkey } from "@better-auth/passkey";
 
 const { values } = parseArgs({
   allowPositionals: true,
@@ -52,6 +53,9 @@ const auth = betterAuth({
   plugins: [
     jwt(),
     twoFactor({ otpOptions: { sendOTP: async ({ user, otp }) => post(user.email, "Your code", `Your code is ${otp}.`) } }),
+    magicLink({ sendMagicLink: async ({ email, url }) => post(email, "Your link", `Follow ${url}`) }),
+    emailOTP({ sendVerificationOTP: async ({ email, otp }) => post(email, "Your code", `Your code is ${otp}.`) }),
+    passkey({ rpID: "localhost" }),
     bearer(),
   ],
 });

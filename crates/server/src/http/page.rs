@@ -95,6 +95,8 @@ pub struct Challenge<'a> {
 
 /// Where a page's script asks for a passkey, and where the page goes then.
 pub struct Passkeys {
+    /// How the options are asked for.
+    pub method: &'static str,
     pub options: String,
     pub verify: String,
     pub then: String,

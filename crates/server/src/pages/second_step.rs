@@ -51,6 +51,7 @@ fn page(
         mailed_code: offers.has(Method::EmailCode),
         password: offers.has(Method::Password),
         passkeys: offers.has(Method::Passkey).then(|| Passkeys {
+            method: "POST",
             options: "/challenge/passkey/options".to_owned(),
             verify: query::add("/challenge/passkey", "return_to", &asked.return_to()),
             then: asked.return_to(),

@@ -4,8 +4,12 @@ use axum::{
     body::Body,
     http::{Method, header},
 };
+use serde_json::{Value, json};
 
-use crate::world::{Browser, PASSWORD, Reply, World};
+use crate::{
+    authenticator::Passkey,
+    world::{Browser, PASSWORD, Reply, World},
+};
 
 const ADA: &str = "ada@example.com";
 
@@ -181,4 +185,48 @@ async fn pages_lead_nowhere_else_and_take_no_strangers_forms() {
     let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     assert!(!text(&page).contains("<script>") && !text(&page).contains(" style="), "nothing inline");
+}
+
+/// What the pages' script does, from options to where it goes then.
+async fn passkey(browser: &mut Browser, path: &str, answer: impl FnOnce(&Value) -> Value) -> Reply {
+    let (place, query) = path.split_once('?').unwrap_or((path, ""));
+    let options = browser.post(&format!("{place}/options"), json!({})).await.expect(200).body;
+    let body = json!({ "ceremony": options["ceremony"], "response": answer(&options), "name": "Laptop" });
+    browser.post(&format!("{place}?{query}"), body).await
+}
+
+#[tokio::test]
+async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
+    let world = World::new().await;
+    let mut home = world.browser();
+    home.submit("/sign-up", &[("email", ADA), ("password", PASSWORD)]).await.expect(303);
+    let mut made = None;
+    let added = passkey(&mut home, "/account/passkey", |options| {
+        let (one, response) = Passkey::create(options, true);
+        made = Some(one);
+        response
+    });
+    let added = added.await.expect(200);
+    assert!(added.body["page"].as_str().unwrap().contains("Your backup codes"));
+    let mut one = made.unwrap();
+    let mut door = world.browser();
+    let entered = passkey(&mut door, "/sign-in/passkey", |options| one.get(options)).await.expect(200);
+    assert_eq!(entered.body["url"], "/account");
+    door.get("/account").await.expect(200);
+    let mut door = world.browser();
+    assert_eq!(
+        sign_in(&mut door, "/account").await.expect(303).location(),
+        "/challenge?return_to=%2Faccount"
+    );
+    // As a browser answers that was told which passkeys to use.
+    let without_handle = |options: &Value| {
+        let mut response = one.get(options);
+        response["response"].as_object_mut().unwrap().remove("userHandle");
+        response["clientExtensionResults"] = json!({});
+        response
+    };
+    let entered =
+        passkey(&mut door, "/challenge/passkey?return_to=%2Faccount", without_handle).await.expect(200);
+    assert_eq!(entered.body["url"], "/account");
+    door.get("/account").await.expect(200);
 }

@@ -54,6 +54,7 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<&str>)) -> Resu
         mailed_code: open.offers(Method::EmailCode),
         password: open.offers(Method::Password),
         passkeys: open.offers(Method::Passkey).then(|| Passkeys {
+            method: "GET",
             options: asked.here("/passkey/generate-authenticate-options"),
             verify: asked.here("/passkey/verify-authentication"),
             then: then.clone(),
