@@ -115,6 +115,12 @@ pub enum Denied {
     TooManyPasskeys {
         max: usize,
     },
+    /// Not a phone number with its country.
+    PhoneInvalid,
+    /// No text message goes to this number, ever.
+    PhoneNotAllowed,
+    /// Too many text messages were sent: another method has to do for now.
+    TextsPaused,
     /// The passkey was there but its person was not verified, and it has to be both factors here (SEC-041).
     UserVerificationRequired,
 }
@@ -184,6 +190,9 @@ impl Denied {
             Self::PasskeyNotFound,
             Self::PasskeyTaken,
             Self::TooManyPasskeys { max: 20 },
+            Self::PhoneInvalid,
+            Self::PhoneNotAllowed,
+            Self::TextsPaused,
             Self::UserVerificationRequired,
             Self::WrongCode(Method::SmsCode),
             Self::WrongCode(Method::Passkey),

@@ -20,6 +20,7 @@ pub mod one_time_code;
 pub mod organisation;
 pub mod passkey;
 pub mod password;
+pub mod phone;
 pub mod policy;
 pub mod recovery;
 pub mod secret;

@@ -11,7 +11,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use countersign_core::{password::Rules, policy::Policy, secret::Secret};
+use countersign_core::{password::Rules, phone::Spending, policy::Policy, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -36,6 +36,7 @@ pub struct Config {
     pub master_keys: MasterKeys,
     pub mail: Mail,
     pub sms: Sms,
+    pub spending: Spending,
     pub rate_limits: bool,
     pub trusted_proxies: Vec<IpNet>,
     /// Other origins that browsers may call from: exact origins, `https://*.example.com`, `myapp://`.
@@ -85,7 +86,13 @@ pub enum Mail {
 #[derive(Clone, Debug)]
 pub enum Sms {
     Off,
-    Gateway { url: Secret<String> },
+    Gateway {
+        url: Secret<String>,
+    },
+    /// As `Gateway`, in the form that Twilio takes.
+    Twilio {
+        url: Secret<String>,
+    },
     Sink(PathBuf),
 }
 

@@ -61,6 +61,12 @@ settings! {
     TRUSTED_ORIGINS = setting("trusted_origins", "COUNTERSIGN_TRUSTED_ORIGINS",
         "other origins browsers may call from: https://app.example.com, https://*.example.com, myapp:// [none]");
     APP_NAME = setting("app_name", "COUNTERSIGN_APP_NAME", "the name people see [Countersign]");
+    SMS_COUNTRIES = setting("sms_countries", "COUNTERSIGN_SMS_COUNTRIES",
+        "calling codes of the countries that text messages go to: 49, 43, 1 [none]");
+    SMS_PER_RANGE = setting("sms_per_range", "COUNTERSIGN_SMS_PER_RANGE",
+        "text messages an hour to numbers that differ only in their last four digits [10]");
+    SMS_PER_DAY = setting("sms_per_day", "COUNTERSIGN_SMS_PER_DAY",
+        "text messages a day altogether [500]");
     HASH_THREADS = setting("hash_threads", "COUNTERSIGN_HASH_THREADS", "passwords hashed at once [one per core]");
     LOG = setting("log", "COUNTERSIGN_LOG", "error, warn, info, debug, trace; or info,countersign=debug [info]");
     LOG_FORMAT = setting("log_format", "COUNTERSIGN_LOG_FORMAT",

@@ -10,6 +10,7 @@ use std::{
 
 use countersign_core::{
     password::Rules,
+    phone::Spending,
     policy::{EmailCodes, Policy},
     secret::Secret,
 };
@@ -79,6 +80,11 @@ impl Reading {
             master_keys: self.master_keys(&data_dir),
             mail: self.mail(&data_dir, &app_name, &public_url),
             sms: self.parse(&setting::SMS, sms).unwrap_or(Sms::Off),
+            spending: Spending {
+                countries: self.parse(&setting::SMS_COUNTRIES, countries).unwrap_or_default(),
+                per_range: self.parse(&setting::SMS_PER_RANGE, limit).unwrap_or(10),
+                per_day: self.parse(&setting::SMS_PER_DAY, limit).unwrap_or(500),
+            },
             rate_limits: self.parse(&setting::RATE_LIMITS, on_or_off).unwrap_or(true),
             trusted_proxies: self.parse(&setting::TRUSTED_PROXIES, proxies).unwrap_or_default(),
             trusted_origins: self.parse(&setting::TRUSTED_ORIGINS, origins).unwrap_or_default(),
@@ -284,8 +290,27 @@ fn sms(text: &str) -> Result<Sms, Wrong> {
     }
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Sms::Gateway { url: Secret::from(text) }),
-        _ => Err("is none of https://…, sink:DIR and off".to_owned()),
+        Ok(url) if url.scheme() == "twilio" && url.has_host() => Ok(Sms::Twilio { url: Secret::from(text) }),
+        _ => Err("is none of https://…, twilio://…, sink:DIR and off".to_owned()),
     }
+}
+
+fn countries(text: &str) -> Result<Vec<String>, Wrong> {
+    let sound = |code: &str| {
+        (1..=4).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0')
+    };
+    items(text)
+        .map(|item| item.trim_start_matches('+'))
+        .map(|code| {
+            sound(code)
+                .then(|| code.to_owned())
+                .ok_or_else(|| "holds what is no calling code, such as 49".to_owned())
+        })
+        .collect()
+}
+
+fn limit(text: &str) -> Result<u32, Wrong> {
+    text.parse().map_err(|_| "is no whole number".to_owned())
 }
 
 fn sink(dir: &str) -> Result<PathBuf, Wrong> {

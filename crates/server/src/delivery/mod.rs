@@ -113,6 +113,7 @@ impl Courier {
         let sms = match &config.sms {
             config::Sms::Off => Route::Off,
             config::Sms::Gateway { url } => Route::Gateway(Gateway::open(url)?),
+            config::Sms::Twilio { url } => Route::Gateway(Gateway::twilio(url)?),
             config::Sms::Sink(dir) => Route::SmsSink(Sink::open(dir)?),
         };
         Ok(Self {

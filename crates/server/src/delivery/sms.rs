@@ -1,4 +1,4 @@
-//! Sends text messages through a gateway that takes them as JSON over HTTP.
+//! Sends text messages through a gateway: as JSON over HTTP, or as Twilio takes them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,19 +16,48 @@ use crate::{
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Takes `POST {"to": "+49…", "text": "…"}`; 2xx means taken.
+/// Takes one message a request; 2xx means taken.
 pub struct Gateway {
     client: reqwest::Client,
     url: Url,
     authorization: Option<HeaderValue>,
+    form: Form,
+}
+
+/// What a gateway wants to read.
+enum Form {
+    /// `{"to": "+49…", "text": "…"}`
+    Json,
+    /// `To`, `From` and `Body`, form-encoded, to the account's list of messages.
+    Twilio { from: String },
 }
 
 impl Gateway {
     /// `https://gateway.example/messages`, with `token@` or `user:password@` before the host if it asks who
     /// calls. That part becomes a header at once: a URL is printed sooner or later, a header is not.
     pub fn open(url: &Secret<String>) -> Result<Self, Fault> {
-        let mut url = Url::parse(url.expose())
+        let url = Url::parse(url.expose())
             .map_err(|error| Fault::misconfigured("the SMS gateway's URL cannot be read").because(error))?;
+        Self::at(url, Form::Json)
+    }
+
+    /// `twilio://ACCOUNT_SID:AUTH_TOKEN@api.twilio.com?from=+15005550006`; plain HTTP towards this machine only,
+    /// where a stand-in may listen.
+    pub fn twilio(url: &Secret<String>) -> Result<Self, Fault> {
+        let unfit = || Fault::misconfigured("the SMS gateway must be twilio://SID:TOKEN@HOST?from=+1…");
+        let url = Url::parse(url.expose()).map_err(|error| unfit().because(error))?;
+        let host = url.host_str().ok_or_else(unfit)?;
+        let from = url.query_pairs().find(|(key, _)| key == "from").map(|(_, from)| from.replace(' ', "+"));
+        let scheme = if is_loopback(host.trim_matches(['[', ']'])) { "http" } else { "https" };
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let (account, token) = (url.username(), url.password().ok_or_else(unfit)?);
+        let messages =
+            format!("{scheme}://{account}:{token}@{host}{port}/2010-04-01/Accounts/{account}/Messages.json");
+        let messages = Url::parse(&messages).map_err(|_| unfit())?;
+        Self::at(messages, Form::Twilio { from: from.filter(|from| !from.is_empty()).ok_or_else(unfit)? })
+    }
+
+    fn at(mut url: Url, form: Form) -> Result<Self, Fault> {
         let loopback = is_loopback(url.host_str().unwrap_or_default().trim_matches(['[', ']']));
         if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
             return Err(Fault::misconfigured("the SMS gateway's URL must start with https://"));
@@ -42,17 +71,22 @@ impl Gateway {
             .timeout(TIMEOUT)
             .build()
             .map_err(|error| Fault::misconfigured("the client for the SMS gateway").because(error))?;
-        Ok(Self { client, url, authorization })
+        Ok(Self { client, url, authorization, form })
     }
 
     pub async fn send(&self, sms: &Outgoing) -> Result<(), Failure> {
-        let body = serde_json::json!({ "to": sms.to, "text": sms.text.expose() });
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            // Lets a gateway that knows the header drop the second copy of a message sent twice.
-            .header("idempotency-key", &sms.id)
-            .json(&body);
+        // Lets a gateway that knows the header drop the second copy of a message sent twice.
+        let request = self.client.post(self.url.clone()).header("idempotency-key", &sms.id);
+        let mut request = match &self.form {
+            Form::Json => request.json(&serde_json::json!({ "to": sms.to, "text": sms.text.expose() })),
+            Form::Twilio { from } => {
+                let mut fields = url::form_urlencoded::Serializer::new(String::new());
+                fields.append_pair("To", &sms.to).append_pair("From", from);
+                fields.append_pair("Body", sms.text.expose());
+                let kind = "application/x-www-form-urlencoded";
+                request.header(reqwest::header::CONTENT_TYPE, kind).body(fields.finish())
+            }
+        };
         if let Some(authorization) = &self.authorization {
             request = request.header(reqwest::header::AUTHORIZATION, authorization);
         }
@@ -152,6 +186,42 @@ mod tests {
         let (_, body) = request.split_once("\r\n\r\n").unwrap();
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(body, serde_json::json!({"to": "+4915112345678", "text": "123456 is your code"}));
+    }
+
+    #[tokio::test]
+    async fn twilio_is_given_a_form() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            while !request.contains("is+your+code") {
+                let mut chunk = [0; 1_024];
+                let length = socket.read(&mut chunk).await.unwrap();
+                request.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+            }
+            socket
+                .write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .await
+                .unwrap();
+            request
+        });
+        let url = format!("twilio://AC1:s3cret@{address}?from=+15005550006");
+        let gateway = Gateway::twilio(&Secret::new(url)).unwrap();
+        assert!(!gateway.url.as_str().contains("s3cret"));
+        gateway.send(&sms()).await.unwrap();
+        let request = seen.await.unwrap();
+        assert!(request.starts_with("POST /2010-04-01/Accounts/AC1/Messages.json HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("authorization: Basic QUMxOnMzY3JldA==\r\n"), "{request}");
+        assert!(
+            request.ends_with("To=%2B4915112345678&From=%2B15005550006&Body=123456+is+your+code"),
+            "{request}"
+        );
+        for bad in
+            ["twilio://AC1:t@api.twilio.com", "twilio://AC1@api.twilio.com?from=+1", "twilio://?from=1"]
+        {
+            assert!(Gateway::twilio(&Secret::from(bad)).is_err(), "{bad}");
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use countersign_core::{
     ids::AuthenticatorId,
     message::Notice,
     method::Method,
+    phone,
     secret::Secret,
     session::{Reach, Scope, Visitor},
     totp::{self, Parameters, Totp},
@@ -16,6 +17,7 @@ use countersign_core::{
 use serde_json::json;
 
 use crate::{
+    config::Sms,
     ctx::Ctx,
     fault::Fault,
     operations::{
@@ -301,6 +303,48 @@ pub async fn enable_email_code(
         add_email_code(&act, tx, &who)?;
         let added = (Method::EmailCode, who.second_factor_is_on, Handover::Token);
         factor_added(&act, tx, &who, added).map(Ok)
+    })
+    .await
+}
+
+/// Begins to enrol a phone: nothing is in force before the code that is texted to it comes back.
+pub async fn begin_sms(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, typed: &str) -> Outcome<()> {
+    let number = phone::normalise(typed).ok_or(Denied::PhoneInvalid)?;
+    let texts = !matches!(ctx.config.sms, Sms::Off);
+    if !texts || ctx.config.spending.allows(&number).is_err() {
+        return Err(Denied::PhoneNotAllowed.into());
+    }
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let asking = Asking { reach: Reach::Enrolment, password_now: false };
+        let (who, authenticators) = match authenticators::may_change(&act, tx, &seen, asking)? {
+            Ok(allowed) => allowed,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if who.session.scope == Scope::Key {
+            return Ok(Err(Denied::KeyRefused));
+        }
+        if authenticator::is_enrolled(&authenticators, Method::SmsCode) {
+            return Ok(Err(Denied::AlreadyEnrolled(Method::SmsCode)));
+        }
+        if let Err(denied) = act.policy_for(tx, &who.user)?.may_enrol(Method::SmsCode) {
+            return Ok(Err(denied));
+        }
+        tx.discard_enrolments(&who.user.id, Method::SmsCode)?;
+        tx.insert_authenticator(
+            &act.vault,
+            &Authenticator {
+                id: AuthenticatorId::new(act.now, act.dice()),
+                user_id: who.user.id.clone(),
+                kind: authenticator::Kind::SmsCode(Secret::new(number.clone())),
+                created_at: act.now,
+                confirmed_at: None,
+            },
+        )?;
+        let whose = Whose::session(&who.user.id, &who.session.id);
+        act.record(tx, Kind::EnrolmentBegun, whose, json!({ "method": Method::SmsCode }))?;
+        Ok(Ok(()))
     })
     .await
 }

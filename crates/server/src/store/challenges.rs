@@ -4,13 +4,14 @@ use countersign_core::{
     challenge::{Challenge, SentCode, State},
     ids::{ChallengeId, OneTimeCodeId, UserId},
     lockout::{Budget, Lane},
+    phone::{self, Spent},
     time::Timestamp,
 };
 
 use crate::{
     fault::Fault,
     store::{
-        Tx,
+        Tx, Value,
         sessions::{proofs_from, proofs_text},
     },
 };
@@ -116,6 +117,39 @@ impl Tx<'_> {
             &[user.into(), since.into()],
             |row| row.get(0),
         )
+    }
+
+    /// What was texted so far: to this range of numbers, and altogether. Whoever else counts waits until this
+    /// transaction ends.
+    pub fn texts_sent(&mut self, range: &str, now: Timestamp) -> Result<Spent, Fault> {
+        // One row that everybody who counts touches; it is too old to be counted.
+        self.execute(
+            "INSERT INTO text_messages (id, dialled, sent_at) VALUES ('lock', '', 0)
+             ON CONFLICT (id) DO UPDATE SET sent_at = 0",
+            &[],
+        )?;
+        let mut count = |sql, values: &[Value]| {
+            let count: Option<i64> = self.row(sql, values, |row| row.get(0))?;
+            Ok::<_, Fault>(u32::try_from(count.unwrap_or_default()).unwrap_or(u32::MAX))
+        };
+        Ok(Spent {
+            in_range: count(
+                "SELECT count(*) FROM text_messages WHERE dialled = $1 AND sent_at > $2",
+                &[range.into(), (now - phone::RANGE_WINDOW).into()],
+            )?,
+            today: count(
+                "SELECT count(*) FROM text_messages WHERE sent_at > $1",
+                &[(now - phone::BUDGET_WINDOW).into()],
+            )?,
+        })
+    }
+
+    pub fn insert_text(&mut self, id: &OneTimeCodeId, range: &str, now: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "INSERT INTO text_messages (id, dialled, sent_at) VALUES ($1, $2, $3)",
+            &[id.into(), range.into(), now.into()],
+        )?;
+        Ok(())
     }
 
     /// A new code is the only live one of its binding (SEC-024).

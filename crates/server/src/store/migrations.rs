@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "mail_sign_ins",
         sql: include_str!("../../../../migrations/0007_mail_sign_ins.sql"),
     },
+    Migration {
+        version: 8,
+        name: "text_messages",
+        sql: include_str!("../../../../migrations/0008_text_messages.sql"),
+    },
 ];
 
 struct Migration {

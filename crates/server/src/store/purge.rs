@@ -52,6 +52,11 @@ impl Tx<'_> {
             ),
             // Sending limits look back a day.
             (
+                "DELETE FROM text_messages WHERE id IN
+                     (SELECT id FROM text_messages WHERE sent_at <= $1 LIMIT 500)",
+                now - DAY,
+            ),
+            (
                 "DELETE FROM mail_sign_ins WHERE id IN
                      (SELECT id FROM mail_sign_ins WHERE expires_at <= $1 LIMIT 500)",
                 now - DAY,

@@ -62,6 +62,8 @@ const ENROLS_NATIVE: &[&str] = &[
     "/v1/authenticators/totp",
     "/v1/authenticators/totp/confirm",
     "/v1/authenticators/email",
+    "/v1/authenticators/sms",
+    "/v1/authenticators/sms/confirm",
     "/v1/passkeys/options",
     "/v1/passkeys",
 ];

@@ -1,7 +1,12 @@
 //! Our own API over HTTP, and the thieves that get no session through it.
 
 use axum::http::{Method, header};
-use countersign::{operations::organisations::Belonging, store::Tx};
+use countersign::{
+    config::{Mail, Sms},
+    operations::organisations::Belonging,
+    store::Tx,
+};
+use countersign_core::phone::Spending;
 use serde_json::{Value, json};
 
 use crate::{
@@ -304,4 +309,87 @@ async fn organisations_people_and_sessions_have_their_routes() {
     assert_eq!(wrong.body["errors"][0]["pointer"], "/email");
     boss.call(Method::DELETE, "/v1/session", None).await.expect(204);
     boss.get("/v1/session").await.expect(401);
+}
+
+const PHONE: &str = "+49 151 12345678";
+
+async fn with_texts(per_range: u32) -> World {
+    World::with(move |config| {
+        if let Mail::Sink(dir) = &config.mail {
+            config.sms = Sms::Sink(dir.clone());
+        }
+        config.spending = Spending { countries: vec!["49".to_owned()], per_range, per_day: 50 };
+    })
+    .await
+}
+
+async fn texted(world: &World) -> String {
+    let mail = world.mail().await;
+    let text = &mail.iter().find(|letter| letter.to == "+4915112345678").expect("a text message").text;
+    let mut words = text.split(|c: char| !c.is_ascii_digit());
+    words.find(|word| word.len() == 6).expect("a code").to_owned()
+}
+
+/// SEC-032: a phone is a second factor once the code sent to it came back, and never the only way.
+#[tokio::test]
+async fn a_phone_is_enrolled_by_its_code_and_answers_the_second_step() {
+    let world = with_texts(10).await;
+    let mut home = Caller::new(&world);
+    let entered = home.post("/v1/accounts", json!({ "email": ADA, "password": PASSWORD })).await.expect(201);
+    take(&mut home, &entered);
+    for (phone, problem_name) in [("0151 12345678", "phone-invalid"), ("+33 6 12345678", "phone-not-allowed")]
+    {
+        let refused = home.post("/v1/authenticators/sms", json!({ "phone": phone })).await;
+        assert_eq!(problem(&refused), problem_name);
+    }
+    home.post("/v1/authenticators/sms", json!({ "phone": PHONE })).await.expect(202);
+    let code = texted(&world).await;
+    // Nothing is in force before it comes back.
+    Caller::new(&world).post("/v1/sessions", json!({ "email": ADA, "password": PASSWORD })).await.expect(201);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    home.post("/v1/authenticators/sms/confirm", json!({ "code": wrong })).await.expect(403);
+    let done = home.post("/v1/authenticators/sms/confirm", json!({ "code": code })).await.expect(200);
+    take(&mut home, &done);
+    assert_eq!(done.body["backup_codes"].as_array().unwrap().len(), 10);
+    home.post("/v1/authenticators/sms/confirm", json!({ "code": code })).await.expect(410);
+
+    world.advance(31);
+    let (mut door, challenge) = asked(&world).await;
+    let send = json!({ "challenge": challenge, "method": "sms_code" });
+    door.post("/v1/challenge/code", send).await.expect(202);
+    let answer = |code: &str| json!({ "challenge": challenge, "method": "sms_code", "code": code });
+    // A code for one challenge opens no other.
+    let code = texted(&world).await;
+    let (mut other, second) = asked(&world).await;
+    let crossed = json!({ "challenge": second, "method": "sms_code", "code": code });
+    assert!(other.post("/v1/challenge/verify", crossed).await.status.as_u16() >= 400);
+    let entered = door.post("/v1/challenge/verify", answer(&code)).await.expect(201);
+    assert_eq!(entered.body["session"]["amr"], json!(["pwd", "sms", "mfa"]));
+    door.post("/v1/challenge/verify", answer(&code)).await.expect(410);
+}
+
+/// The breaker: what fraud would cost is bounded, and another method is left.
+#[tokio::test]
+async fn texting_stops_when_too_many_go_to_one_range() {
+    let world = with_texts(2).await;
+    let mut home = Caller::new(&world);
+    let entered = home.post("/v1/accounts", json!({ "email": ADA, "password": PASSWORD })).await.expect(201);
+    take(&mut home, &entered);
+    home.post("/v1/authenticators/sms", json!({ "phone": PHONE })).await.expect(202);
+    let code = texted(&world).await;
+    let done = home.post("/v1/authenticators/sms/confirm", json!({ "code": code })).await.expect(200);
+    let backup = done.body["backup_codes"][0].clone();
+    world.advance(31);
+    let (mut door, challenge) = asked(&world).await;
+    let send = json!({ "challenge": challenge, "method": "sms_code" });
+    door.post("/v1/challenge/code", send.clone()).await.expect(202);
+    world.advance(31);
+    let paused = door.post("/v1/challenge/code", send.clone()).await.expect(503);
+    assert_eq!(problem(&paused), "texts-paused");
+    let answer = json!({ "challenge": challenge, "code": backup });
+    door.post("/v1/challenge/verify", answer).await.expect(201);
+    world.advance(3_600);
+    let (mut door, challenge) = asked(&world).await;
+    let send = json!({ "challenge": challenge, "method": "sms_code" });
+    door.post("/v1/challenge/code", send).await.expect(202);
 }

@@ -1,7 +1,7 @@
 //! Factors: what there is, enrolling, removing, backup codes.
 
 use axum::http::StatusCode;
-use countersign_core::backup_code::Shape;
+use countersign_core::{backup_code::Shape, challenge::Wants, denied::Denied, method::Method};
 use serde_json::json;
 
 use super::{
@@ -13,8 +13,9 @@ use crate::{
     http::reply::Reply,
     operations::{
         authenticators::{self, Authority, Removal},
+        challenge::{self, Answered, Carrier, Typed, Wishes},
         enrol::{self, Begin, Confirm},
-        sessions::{Handover, Minted},
+        sessions::{self, Handover, Minted},
     },
     qr,
 };
@@ -60,6 +61,40 @@ pub(super) async fn confirm_totp(asked: Asked) -> Result<Reply, No> {
         "session": session(&asked, done.rotated.as_ref()),
         "backup_codes": wire::exposed(&done.backup_codes),
     })))
+}
+
+/// Texts a code to the number; it is in force once that comes back.
+pub(super) async fn begin_sms(asked: Asked) -> Result<Reply, No> {
+    let number = asked.body(|body| body.text("phone"))?;
+    let who = asked.signed_in_to_enrol().await?;
+    enrol::begin_sms(asked.ctx(), &asked.visitor, &who, &number).await?;
+    challenge::send_code(asked.ctx(), &asked.visitor, asked.inside(), Carrier::Text).await?;
+    Ok(Reply::empty(StatusCode::ACCEPTED))
+}
+
+/// A phone is never the only way: backup codes come with it (SEC-032).
+pub(super) async fn confirm_sms(asked: Asked) -> Result<Reply, No> {
+    let code = asked.body(|body| body.some_secret("code"))?;
+    asked.signed_in_to_enrol().await?;
+    let offered =
+        (Typed { method: Method::SmsCode, code }, Wishes { wants: Wants::Enrolment, ..Wishes::default() });
+    let answered = challenge::answer(asked.ctx(), &asked.visitor, asked.inside(), offered).await?;
+    let Answered::Proven { who, rotated } = answered else { return Err(Denied::NoEnrolment.into()) };
+    // The first factor begins the session anew.
+    let who = match &rotated {
+        Some(fresh) => sessions::require(asked.ctx(), Some(fresh.token.expose())).await?,
+        None => who,
+    };
+    let overview = authenticators::overview(asked.ctx(), &who).await?;
+    let codes = match overview.backup_codes_left {
+        0 => {
+            let wish = (Authority::default(), Shape::Grouped);
+            authenticators::renew_backup_codes(asked.ctx(), &asked.visitor, &who, wish).await?
+        }
+        _ => Vec::new(),
+    };
+    let body = json!({ "session": session(&asked, rotated.as_ref()), "backup_codes": wire::exposed(&codes) });
+    Ok(Reply::json(&body))
 }
 
 pub(super) async fn enable_email(asked: Asked) -> Result<Reply, No> {

@@ -115,7 +115,12 @@ impl Asked {
     /// Somebody who proves themselves again in their session.
     pub async fn stepping_up(&self) -> Result<Answerer, No> {
         self.signed_in().await?;
+        Ok(self.inside())
+    }
+
+    /// By the session that came along, whatever it is worth.
+    pub fn inside(&self) -> Answerer {
         let session = self.token.clone().map(Holder::Token);
-        Ok(Answerer { session, challenge: None, handover: Handover::Token })
+        Answerer { session, challenge: None, handover: Handover::Token }
     }
 }

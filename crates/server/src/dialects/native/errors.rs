@@ -147,6 +147,9 @@ pub(super) fn refusal(denied: &Denied) -> Reply {
         Denied::PasskeyRefused => said(403, "passkey-refused", "The passkey's answer does not hold"),
         Denied::PasskeyNotFound => said(404, "passkey-not-found", "There is no such passkey"),
         Denied::PasskeyTaken => said(409, "passkey-taken", "The passkey is registered already"),
+        Denied::PhoneInvalid => said(400, "phone-invalid", "That is not a phone number with its country, such as +49 151 12345678"),
+        Denied::PhoneNotAllowed => said(403, "phone-not-allowed", "No text messages go to this number"),
+        Denied::TextsPaused => said(503, "texts-paused", "Too many text messages were sent: use another method"),
         Denied::TooManyPasskeys { max } => said(409, "too-many-passkeys", &format!("There can be {max} passkeys")),
         Denied::UserVerificationRequired => said(403, "user-verification-required", "The passkey must verify its person"),
     }

@@ -88,6 +88,8 @@ fn table() -> Routes<Arc<Surface>> {
         .on(GET,    "/v1/authenticators",                    to(authenticators::list))
         .on(POST,   "/v1/authenticators/totp",               to(authenticators::begin_totp))
         .on(POST,   "/v1/authenticators/totp/confirm",       to(authenticators::confirm_totp))
+        .on(POST,   "/v1/authenticators/sms",                to(authenticators::begin_sms))
+        .on(POST,   "/v1/authenticators/sms/confirm",        to(authenticators::confirm_sms))
         .on(POST,   "/v1/authenticators/email",              to(authenticators::enable_email))
         .on(DELETE, "/v1/authenticators/{method}",           to(authenticators::remove))
         .on(POST,   "/v1/backup-codes",                      to(authenticators::renew_backup_codes))

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::{
     callers::Asked,
     errors::No,
-    sign_in::{answer, offered},
+    sign_in::{answer, carrier, offered},
     wire,
 };
 use crate::{
     http::reply::Reply,
     operations::{
         authenticators,
-        challenge::{self, Answered, Carrier, Wishes},
+        challenge::{self, Answered, Wishes},
         sessions::{self, Handover},
         trusted_devices,
     },
@@ -46,8 +46,9 @@ pub(super) async fn step_up(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) async fn send_code(asked: Asked) -> Result<Reply, No> {
+    let carrier = asked.any_body(carrier)?;
     let answerer = asked.stepping_up().await?;
-    challenge::send_code(asked.ctx(), &asked.visitor, answerer, Carrier::Digits).await?;
+    challenge::send_code(asked.ctx(), &asked.visitor, answerer, carrier).await?;
     Ok(Reply::empty(StatusCode::ACCEPTED))
 }
 

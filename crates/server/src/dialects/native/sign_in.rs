@@ -120,9 +120,17 @@ pub(super) async fn look_at_challenge(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) async fn send_code(asked: Asked) -> Result<Reply, No> {
-    let answerer = at_the_door(asked.body(|body| body.text("challenge"))?);
-    challenge::send_code(asked.ctx(), &asked.visitor, answerer, Carrier::Digits).await?;
+    let (token, carrier) = asked.body(|body| (body.text("challenge"), carrier(body)))?;
+    challenge::send_code(asked.ctx(), &asked.visitor, at_the_door(token), carrier).await?;
     Ok(Reply::empty(StatusCode::ACCEPTED))
+}
+
+/// By mail, unless a text message is asked for.
+pub(super) fn carrier(body: &mut Fields<'_>) -> Carrier {
+    match body.choice("method", &["email_code", "sms_code"]) {
+        Some("sms_code") => Carrier::Text,
+        _ => Carrier::Digits,
+    }
 }
 
 /// What is offered: a passkey's answer, or a typed code with the method it belongs to.

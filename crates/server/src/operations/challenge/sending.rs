@@ -1,14 +1,15 @@
 //! Sending a code for an open challenge, or for somebody signed in.
 
 use countersign_core::{
-    authenticator,
+    authenticator::{self, Authenticator, Kind as Bound},
     challenge::Asker,
     denied::Denied,
     event::Kind,
     ids::OneTimeCodeId,
-    message::{CodePurpose, Message},
+    message::{CodePurpose, Destination, Letter, Message},
     method::Method,
     one_time_code,
+    phone::{self, Unsendable},
     policy::{self, Bearer},
     session::{Scope, Visitor},
     time::DAY,
@@ -16,6 +17,7 @@ use countersign_core::{
 use serde_json::json;
 
 use crate::{
+    config::Sms,
     ctx::Ctx,
     operations::{
         Act, Outcome, Whose,
@@ -32,12 +34,24 @@ pub enum Carrier {
     Digits,
     /// A link to follow.
     Link(LinkShape),
+    /// Six digits to a phone.
+    Text,
 }
 
-/// Sends a code to the user's address, for this challenge or session and nothing else (SEC-025).
+impl Carrier {
+    const fn method(&self) -> Method {
+        match self {
+            Self::Digits | Self::Link(_) => Method::EmailCode,
+            Self::Text => Method::SmsCode,
+        }
+    }
+}
+
+/// Sends a code to the user's address or phone, for this challenge or session and nothing else (SEC-025).
 pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier: Carrier) -> Outcome<()> {
     let act = Act::begin(ctx, visitor);
-    let public_url = ctx.config.public_url.clone();
+    let (public_url, spending) = (ctx.config.public_url.clone(), ctx.config.spending.clone());
+    let (method, texts) = (carrier.method(), !matches!(ctx.config.sms, Sms::Off));
     ctx.write(move |tx| {
         let Some(asker) = find_asker(&act, tx, &answerer)? else {
             return Ok(Err(Denied::ChallengeGone));
@@ -67,17 +81,39 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier
             Asker::Inside(session) => &session.proofs,
         };
         let bearer = Bearer { user: &user, authenticators: &authenticators, proofs };
-        let accepted = policy::accepts(policy, bearer, Method::EmailCode);
-        if purpose != CodePurpose::Enrol && !accepted {
-            return Ok(Err(Denied::NotEnrolled(Method::EmailCode)));
-        }
+        let accepted = policy::accepts(policy, bearer, method);
+        // A number that is being enrolled is proven by the code that reaches it.
+        let waiting = authenticators
+            .iter()
+            .rfind(|one| matches!(&asker, Asker::Inside(_)) && one.awaits_proof(act.now))
+            .and_then(number_of);
+        let confirmed = || authenticators.iter().filter(|one| one.is_confirmed()).find_map(number_of);
+        let number = match method {
+            Method::SmsCode if !texts => return Ok(Err(Denied::NotEnrolled(method))),
+            Method::SmsCode => match waiting.or_else(|| accepted.then(confirmed).flatten()) {
+                None => return Ok(Err(Denied::NotEnrolled(method))),
+                number => number,
+            },
+            _ if purpose != CodePurpose::Enrol && !accepted => {
+                return Ok(Err(Denied::NotEnrolled(method)));
+            }
+            _ => None,
+        };
         let earlier = tx.codes_sent(&user.id, act.now - DAY)?;
         if let Err(wait) = one_time_code::may_send(&earlier, act.now) {
             return Ok(Err(Denied::TooSoon { wait }));
         }
-        let binding = binding(&asker, Method::EmailCode, &authenticators);
+        if let Some(number) = &number {
+            let spent = tx.texts_sent(phone::range(number), act.now)?;
+            match spending.may_text(number, spent) {
+                Ok(()) => {}
+                Err(Unsendable::Number) => return Ok(Err(Denied::PhoneNotAllowed)),
+                Err(Unsendable::Limit) => return Ok(Err(Denied::TextsPaused)),
+            }
+        }
+        let binding = binding(&asker, method, &authenticators);
         let (code, lifetime) = match &carrier {
-            Carrier::Digits => (one_time_code::new(act.dice()), one_time_code::LIFETIME),
+            Carrier::Digits | Carrier::Text => (one_time_code::new(act.dice()), one_time_code::LIFETIME),
             Carrier::Link(_) => (one_time_code::new_for_link(act.dice()), one_time_code::LINK_LIFETIME),
         };
         let new = NewCode {
@@ -91,15 +127,31 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier
         tx.insert_code(&new)?;
         let (minutes, from) = ((lifetime.as_secs() / 60) as u32, act.visitor.clone());
         let message = match &carrier {
-            Carrier::Digits => Message::OneTimeCode { code, purpose, minutes, from },
+            Carrier::Digits | Carrier::Text => Message::OneTimeCode { code, purpose, minutes, from },
             Carrier::Link(shape) => {
                 let url = shape.around(&public_url, &code);
                 Message::MagicLink { url, purpose, minutes, from }
             }
         };
-        act.write_letter(tx, &user, user.email.clone(), message, new.expires_at)?;
-        act.record(tx, Kind::CodeSent, Whose::user(&user.id), json!({ "channel": "email" }))?;
+        match &number {
+            Some(number) => {
+                tx.insert_text(&new.id, phone::range(number), act.now)?;
+                let to = Destination::Phone(number.clone());
+                let recipient_name = user.name.clone();
+                let letter = Letter { to, recipient_name, message, expires_at: new.expires_at };
+                act.post(tx, user.id.clone(), &letter)?;
+            }
+            None => act.write_letter(tx, &user, user.email.clone(), message, new.expires_at)?,
+        }
+        act.record(tx, Kind::CodeSent, Whose::user(&user.id), json!({ "channel": method }))?;
         Ok(Ok(()))
     })
     .await
+}
+
+fn number_of(one: &Authenticator) -> Option<String> {
+    match &one.kind {
+        Bound::SmsCode(number) => Some(number.expose().clone()),
+        _ => None,
+    }
 }
