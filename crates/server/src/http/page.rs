@@ -87,6 +87,7 @@ pub struct Challenge<'a> {
     pub code_label: &'a str,
     pub backup_code: bool,
     pub mailed_code: bool,
+    pub texted_code: bool,
     pub password: bool,
     pub passkeys: Option<Passkeys>,
     /// Whether this browser may be spared the next time.
@@ -113,6 +114,7 @@ pub fn said(denied: &Denied) -> String {
         Denied::TooSoon { wait } => {
             format!("A code was sent already. You can ask again in {}.", about(*wait))
         }
+        Denied::TextsPaused => "No more text messages for now. Use another way.".to_owned(),
         Denied::ChallengeGone => "That took too long. Sign in again.".to_owned(),
         _ => "That did not work. Try again.".to_owned(),
     }

@@ -13,6 +13,7 @@ use countersign_core::{
     session::{Reach, Scope, Session, Visitor},
 };
 use serde_json::json;
+use url::Url;
 
 use crate::{
     config::Config,
@@ -203,6 +204,23 @@ impl Asked {
     pub fn return_to(&self) -> String {
         let wanted = self.sent.some_text("return_to").or_else(|| self.query("return_to"));
         wanted.filter(|to| self.origins.allows_redirect(to)).unwrap_or_else(|| "/account".to_owned())
+    }
+
+    /// The origin that a form of this page may end at after its redirects, if it is not our own: browsers hold
+    /// those against the page's policy.
+    pub fn leads_to(&self) -> Option<String> {
+        let config = &self.ctx.config;
+        let target = config.public_url.join(&self.return_to()).ok()?;
+        // The hop leads on to one of the hosts that it protects, and to nobody else.
+        let target = match target.path() {
+            "/forward-auth/hop" => {
+                let (_, onward) = target.query_pairs().find(|(key, _)| key == "return_to")?;
+                Url::parse(&onward).ok()?
+            }
+            _ => target,
+        };
+        let origin = target.origin().ascii_serialization();
+        (origin != config.origin()).then_some(origin)
     }
 
     pub fn kept(&self, what: Keeps) -> Option<String> {

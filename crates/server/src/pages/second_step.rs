@@ -49,6 +49,7 @@ fn page(
         code_label,
         backup_code: offers.backup_codes,
         mailed_code: offers.has(Method::EmailCode),
+        texted_code: offers.has(Method::SmsCode),
         password: offers.has(Method::Password),
         passkeys: offers.has(Method::Passkey).then(|| Passkeys {
             method: "POST",
@@ -58,7 +59,7 @@ fn page(
         }),
         trusts: at_the_door,
     };
-    page::reply(&page, None).status(status)
+    page::reply(&page, asked.leads_to().as_deref()).status(status)
 }
 
 async fn offers(asked: &Asked) -> Result<Offers, No> {
@@ -75,10 +76,15 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
     Ok(page(&asked, (StatusCode::OK, None), (&offers, true)))
 }
 
+fn carrier(asked: &Asked) -> Carrier {
+    if asked.text("send") == "sms" { Carrier::Text } else { Carrier::Digits }
+}
+
 /// A code as typed, with where it comes from.
 fn typed(asked: &Asked) -> Typed {
     let code = Secret::new(asked.text("code"));
     match asked.text("kind").as_str() {
+        "sms" => Typed { method: Method::SmsCode, code },
         "mail" => Typed { method: Method::EmailCode, code },
         "password" => Typed { method: Method::Password, code },
         _ => Typed::from_either(code),
@@ -88,7 +94,7 @@ fn typed(asked: &Asked) -> Typed {
 pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     let (ctx, visitor) = (asked.ctx(), &asked.visitor);
     if asked.ticked("send") {
-        let sent = challenge::send_code(ctx, visitor, asked.at_the_door(), Carrier::Digits).await;
+        let sent = challenge::send_code(ctx, visitor, asked.at_the_door(), carrier(&asked)).await;
         let news = news_of_sending(sent)?;
         return Ok(page(&asked, news, (&offers(&asked).await?, true)));
     }
@@ -105,7 +111,7 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
 
 fn news_of_sending(sent: Result<(), Stop>) -> Result<(StatusCode, Option<String>), No> {
     match sent {
-        Ok(()) => Ok((StatusCode::OK, Some("A code is on its way to your mailbox.".to_owned()))),
+        Ok(()) => Ok((StatusCode::OK, Some("A code is on its way.".to_owned()))),
         Err(Stop::Denied(denied)) => Ok((StatusCode::FORBIDDEN, Some(page::said(&denied)))),
         Err(stop) => Err(stop.into()),
     }
@@ -159,7 +165,7 @@ pub(super) async fn step_up(asked: Asked) -> Result<Reply, No> {
     let (ctx, visitor) = (asked.ctx(), &asked.visitor);
     if asked.ticked("send") {
         let news =
-            news_of_sending(challenge::send_code(ctx, visitor, within(&asked), Carrier::Digits).await)?;
+            news_of_sending(challenge::send_code(ctx, visitor, within(&asked), carrier(&asked)).await)?;
         return Ok(page(&asked, news, (&offers, false)));
     }
     let wishes = Wishes { wants: Wants::Proof, ..Wishes::default() };

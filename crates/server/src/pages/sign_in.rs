@@ -40,7 +40,7 @@ fn page(asked: &Asked, (status, said, email): (StatusCode, Option<String>, &str)
         passkeys: asked.ctx().config.relying_party().is_some(),
         by_mail: asked.ctx().config.accounts.mail_sign_ins != MailSignIns::Off,
     };
-    page::reply(&page, None).status(status)
+    page::reply(&page, asked.leads_to().as_deref()).status(status)
 }
 
 /// Whoever is signed in already goes on, unless more must be shown than the session holds.
@@ -109,7 +109,7 @@ fn up(asked: &Asked, (status, said): (StatusCode, Option<String>)) -> Reply {
         name: &name,
         return_to: &return_to,
     };
-    page::reply(&page, None).status(status)
+    page::reply(&page, asked.leads_to().as_deref()).status(status)
 }
 
 pub(super) async fn show_sign_up(asked: Asked) -> Result<Reply, No> {
@@ -167,7 +167,7 @@ fn mail(asked: &Asked, (status, said, sent): (StatusCode, Option<String>, bool))
         return_to: &return_to,
         sent,
     };
-    page::reply(&page, None).status(status)
+    page::reply(&page, asked.leads_to().as_deref()).status(status)
 }
 
 pub(super) async fn ask_for_mail(asked: Asked) -> Result<Reply, No> {

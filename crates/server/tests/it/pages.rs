@@ -230,3 +230,25 @@ async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
     assert_eq!(entered.body["url"], "/account");
     door.get("/account").await.expect(200);
 }
+
+/// From an application without a login, through the sign-in page, and back to it with a code.
+#[tokio::test]
+async fn forward_auth_leads_through_the_sign_in_page_and_back() {
+    let world = World::with(|config| config.forward_auth.hosts = vec!["app.localhost:3777".to_owned()]).await;
+    let mut browser = world.browser();
+    browser.submit("/sign-up", &[("email", ADA), ("password", PASSWORD)]).await.expect(303);
+    browser.submit("/sign-out", &[]).await.expect(303);
+    let state = data_encoding::BASE64URL_NOPAD.encode(&[7; 32]);
+    let place = "http%3A%2F%2Fapp.localhost%3A3777%2Freports%3Fyear%3D2026";
+    let hop = format!("/forward-auth/hop?return_to={place}&state={state}");
+    let asked = browser.get(&hop).await.expect(302).location().to_owned();
+    let sign_in = asked.strip_prefix("http://localhost:3777").expect("at our own host").to_owned();
+    let page = browser.get(&sign_in).await.expect(200);
+    let return_to = page.field("return_to").unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    let fields = [("email", ADA), ("password", PASSWORD), ("return_to", &*return_to)];
+    let onward = browser.submit("/sign-in", &fields).await.expect(303).location().to_owned();
+    assert!(onward.starts_with("/forward-auth/hop?"), "{onward}");
+    let back = browser.get(&onward).await.expect(302).location().to_owned();
+    let start = "http://app.localhost:3777/reports?year=2026&countersign_code=";
+    assert!(back.starts_with(start), "{back}");
+}

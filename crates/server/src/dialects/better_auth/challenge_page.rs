@@ -52,6 +52,7 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<&str>)) -> Resu
         },
         backup_code: open.offers(Method::BackupCode),
         mailed_code: open.offers(Method::EmailCode),
+        texted_code: open.offers(Method::SmsCode),
         password: open.offers(Method::Password),
         passkeys: open.offers(Method::Passkey).then(|| Passkeys {
             method: "GET",
@@ -81,9 +82,10 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     })?;
     let (ctx, visitor) = (asked.ctx(), &asked.visitor);
     if send.is_some() {
-        let sent = challenge::send_code(ctx, visitor, answerer(&asked), Carrier::Digits).await;
+        let carrier = if send.as_deref() == Some("sms") { Carrier::Text } else { Carrier::Digits };
+        let sent = challenge::send_code(ctx, visitor, answerer(&asked), carrier).await;
         return match sent {
-            Ok(()) => page(&asked, (StatusCode::OK, Some("A code is on its way to your mailbox."))).await,
+            Ok(()) => page(&asked, (StatusCode::OK, Some("A code is on its way."))).await,
             Err(Stop::Denied(denied)) => {
                 page(&asked, (StatusCode::FORBIDDEN, Some(&page::said(&denied)))).await
             }
@@ -92,6 +94,7 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     }
     let typed = match kind.as_deref() {
         Some("password") => Typed { method: Method::Password, code },
+        Some("sms") => Typed { method: Method::SmsCode, code },
         Some("mail") => Typed { method: Method::EmailCode, code },
         _ => Typed::from_either(code),
     };
