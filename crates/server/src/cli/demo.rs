@@ -228,6 +228,7 @@ Countersign demo on {origin}
   password       {PASSWORD}
   code now       {code}
   for your app   {uri}
+  pages          {origin}/sign-in
   outbox         {origin}/dev/outbox
   files          {dir}
 

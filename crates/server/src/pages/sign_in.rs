@@ -46,9 +46,11 @@ fn page(asked: &Asked, (status, said, email): (StatusCode, Option<String>, &str)
 /// Whoever is signed in already goes on, unless more must be shown than the session holds.
 pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
     let wants_more = asked.query("acr_values").is_some() || asked.query("max_age").is_some();
-    if let Ok(Some(_)) = asked.current(Reach::Everything).await {
+    if let Ok(Some(who)) = asked.current(Reach::Everything).await {
         let to = asked.return_to();
         return Ok(match wants_more {
+            // Signing in again would not help whoever has nothing more to show.
+            true if !who.second_factor_is_on => see("/account/totp"),
             true => see(&query::add("/step-up", "return_to", &to)),
             false => see(&to),
         });

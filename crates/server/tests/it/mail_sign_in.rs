@@ -99,6 +99,33 @@ async fn a_scanner_spends_nothing() {
     assert!(is_in(&mut home).await);
 }
 
+/// Whoever finds a link that was used, or keeps its page, gets nothing from it.
+#[tokio::test]
+async fn a_replayed_link_gets_no_session() {
+    let world = World::new().await;
+    let mut home = world.browser();
+    let link = ask_link(&world, &mut home, ADA).await;
+    let page = home.get(&link).await.expect(200);
+    let confirm = page.field("confirm").unwrap().to_owned();
+    let mut copy = home.clone();
+    home.submit(&link, &[("confirm", &confirm)]).await.expect(303);
+    for browser in [&mut copy, &mut world.browser()] {
+        browser.get(&link).await.expect(302);
+        let late = browser.submit(&link, &[("confirm", &confirm)]).await;
+        assert!(late.status == 403 || late.location().contains("error=INVALID_TOKEN"), "{late:#?}");
+        assert!(!is_in(browser).await);
+    }
+    // Nor does an older one, once somebody came in by a newer.
+    world.advance(31);
+    let first = ask_link(&world, &mut copy, ADA).await;
+    world.advance(31);
+    let second = ask_link(&world, &mut copy, ADA).await;
+    press(&mut copy, &second).await.expect(303);
+    copy.jar.clear();
+    copy.get(&first).await.expect(302);
+    assert!(!is_in(&mut copy).await);
+}
+
 /// The client's `magicLink.verify` fetches the link; that works in the browser that asked, and nowhere else.
 #[tokio::test]
 async fn the_askers_own_script_may_fetch_the_link_without_a_page() {

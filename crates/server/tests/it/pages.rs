@@ -248,6 +248,11 @@ async fn forward_auth_leads_through_the_sign_in_page_and_back() {
     let fields = [("email", ADA), ("password", PASSWORD), ("return_to", &*return_to)];
     let onward = browser.submit("/sign-in", &fields).await.expect(303).location().to_owned();
     assert!(onward.starts_with("/forward-auth/hop?"), "{onward}");
+    // Where two factors are asked for, whoever has one is led to adding another.
+    let stricter = format!("{onward}&acr_values=aal2");
+    let more = browser.get(&stricter).await.expect(302).location().to_owned();
+    let more = more.strip_prefix("http://localhost:3777").unwrap().to_owned();
+    assert_eq!(browser.get(&more).await.expect(303).location(), "/account/totp");
     let back = browser.get(&onward).await.expect(302).location().to_owned();
     let start = "http://app.localhost:3777/reports?year=2026&countersign_code=";
     assert!(back.starts_with(start), "{back}");
