@@ -28,7 +28,7 @@ async function look(name) {
   }
 }
 
-for (const page of ["sign-in", "sign-up", "sign-in/mail", "recovery", "recovery/status"]) {
+for (const page of ["sign-in", "sign-up", "sign-in/mail", "password", "recovery", "recovery/status"]) {
   test(`/${page}`, async () => {
     await browser.open(`${base}/${page}`);
     await look(page.replaceAll("/", "-"));

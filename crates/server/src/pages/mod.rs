@@ -4,6 +4,7 @@
 mod account;
 mod asked;
 mod passkeys;
+mod password;
 mod recovery;
 mod second_step;
 mod sign_in;
@@ -46,6 +47,10 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(GET,  "/sign-up",                  to(surface, sign_in::show_sign_up))
         .on(POST, "/sign-up",                  to(surface, sign_in::sign_up))
         .on(POST, "/sign-out",                 to(surface, sign_in::sign_out))
+        .on(GET,  "/password",                 to(surface, password::show))
+        .on(POST, "/password",                 to(surface, password::request))
+        .on(GET,  "/password/set",             to(surface, password::show_set))
+        .on(POST, "/password/set",             to(surface, password::set))
         .on(GET,  "/challenge",                to(surface, second_step::show))
         .on(POST, "/challenge",                to(surface, second_step::answer))
         .on(POST, "/challenge/passkey/options", to(surface, passkeys::challenge_options))

@@ -58,7 +58,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
     Ok(page(&asked, (StatusCode::OK, None, "")))
 }
 
-fn why(denied: &Denied) -> String {
+pub(super) fn why(denied: &Denied) -> String {
     match denied {
         Denied::BadCredentials => "That address or password is not right.".to_owned(),
         Denied::EmailInvalid => "That is not an email address.".to_owned(),

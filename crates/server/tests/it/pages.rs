@@ -164,6 +164,36 @@ async fn recovery_waits_is_stopped_by_a_click_and_ends_in_enrolment() {
     verified.get("/account").await.expect(302);
 }
 
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_and_the_second_factor_stays() {
+    let world = World::new().await;
+    let (mut home, uri, _) = enrolled(&world).await;
+    let mut lost = world.browser();
+    for address in [ADA, "nobody@example.com"] {
+        assert!(
+            text(&lost.submit("/password", &[("email", address)]).await.expect(200)).contains("on its way")
+        );
+    }
+    let link = url::Url::parse(&world.mailed_link(ADA).await).unwrap();
+    let path = format!("{}?{}", link.path(), link.query().unwrap());
+    let token = link.query().unwrap().strip_prefix("token=").unwrap().to_owned();
+    for _ in 0..3 {
+        assert!(text(&lost.get(&path).await.expect(200)).contains("New password"));
+    }
+    lost.submit("/password/set", &[("token", &token), ("password", "short")]).await.expect(400);
+    let fields = [("token", &*token), ("password", "a quite different staple")];
+    lost.submit("/password/set", &fields).await.expect(200);
+    lost.submit("/password/set", &fields).await.expect(410);
+    home.get("/account").await.expect(302);
+    let fields = [("email", ADA), ("password", "a quite different staple")];
+    let asked = lost.submit("/sign-in", &fields).await.expect(303);
+    assert!(asked.location().starts_with("/challenge"));
+    let page = lost.get(asked.location()).await.expect(200);
+    assert!(!text(&page).contains("Mail me a code"), "the mailbox has had its turn");
+    let code = world.totp(&uri);
+    lost.submit(asked.location(), &[("kind", "app"), ("code", &code)]).await.expect(303);
+}
+
 /// SEC-027, SEC-079: nobody is led away, and no stranger's page signs anybody in.
 #[tokio::test]
 async fn pages_lead_nowhere_else_and_take_no_strangers_forms() {

@@ -6,7 +6,10 @@ use serde_json::json;
 use super::{callers::Asked, errors::No, wire};
 use crate::{
     http::reply::Reply,
-    operations::accounts::{self, Farewell, FarewellTaken, PasswordChange, ProfileChange},
+    operations::{
+        accounts::{self, Farewell, FarewellTaken, PasswordChange, ProfileChange},
+        emails::LinkShape,
+    },
 };
 
 pub(super) async fn update(asked: Asked) -> Result<Reply, No> {
@@ -31,6 +34,21 @@ pub(super) async fn change_password(asked: Asked) -> Result<Reply, No> {
     let now = asked.ctx().clock.now();
     let session = done.session.as_ref().map(|session| wire::minted(session, now));
     Ok(Reply::json(&json!({ "session": session })))
+}
+
+/// Mails a link to the hosted page that sets a new one; the answer is the same whoever that is.
+pub(super) async fn request_reset(asked: Asked) -> Result<Reply, No> {
+    let email = asked.body(|body| body.email("email"))?;
+    let link = LinkShape { before: "/password/set?token=".to_owned(), ..LinkShape::default() };
+    accounts::request_password_reset(asked.ctx(), &asked.visitor, &email, link).await?;
+    Ok(Reply::empty(StatusCode::ACCEPTED))
+}
+
+/// Ends all sessions; the second factor stays.
+pub(super) async fn reset(asked: Asked) -> Result<Reply, No> {
+    let (token, new) = asked.body(|body| (body.text("token"), body.some_secret("new")))?;
+    accounts::reset_password(asked.ctx(), &asked.visitor, &token, (new, &[])).await?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {

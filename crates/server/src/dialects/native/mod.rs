@@ -66,6 +66,8 @@ fn table() -> Routes<Arc<Surface>> {
         .on(POST,   "/v1/challenge/code",                    to(sign_in::send_code))
         .on(POST,   "/v1/challenge/passkey/options",         to(passkeys::challenge_options))
         .on(POST,   "/v1/challenge/verify",                  to(sign_in::verify))
+        .on(POST,   "/v1/password-reset",                    to(account::request_reset))
+        .on(POST,   "/v1/password-reset/complete",           to(account::reset))
         // The session, and stepping up within it.
         .on(GET,    "/v1/session",                           to(sessions::show))
         .on(DELETE, "/v1/session",                           to(sessions::sign_out))
@@ -128,7 +130,7 @@ fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
 /// By the beginnings of paths, which are also what is counted.
 #[rustfmt::skip]
 const LIMITS: &[(&[&str], Rule)] = &[
-    (&["/v1/accounts", "/v1/sessions/mail", "/v1/recovery"], Rule::new(60, 10)),
+    (&["/v1/accounts", "/v1/sessions/mail", "/v1/recovery", "/v1/password-reset"], Rule::new(60, 10)),
     (&["/v1/sessions", "/v1/challenge", "/v1/session/step-up", "/v1/account/password"], Rule::new(10, 10)),
     (&[""], Rule::new(10, 100)),
 ];

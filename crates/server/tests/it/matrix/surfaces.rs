@@ -115,6 +115,7 @@ async fn log_in(world: &World, surface: &'static str, person: &Person) -> Visit 
 async fn reset(world: &World, surface: &'static str, person: &mut Person) -> Option<()> {
     let mut caller = Caller::new(world);
     let (asking, setting, field) = match surface {
+        "native" => ("/v1/password-reset", "/v1/password-reset/complete", "new"),
         "better-auth" => (
             "/better-auth/api/auth/request-password-reset",
             "/better-auth/api/auth/reset-password",
@@ -128,7 +129,8 @@ async fn reset(world: &World, surface: &'static str, person: &mut Person) -> Opt
         }
         _ => return None,
     };
-    caller.post(asking, json!({ "email": person.email() })).await.expect(200);
+    let done = |reply: Reply| assert!(reply.status.is_success(), "{reply:#?}");
+    done(caller.post(asking, json!({ "email": person.email() })).await);
     let link = world.mailed_link(person.email()).await;
     let token = match link.split_once("token=") {
         Some((_, token)) => token.split('&').next().unwrap().to_owned(),
@@ -137,7 +139,7 @@ async fn reset(world: &World, surface: &'static str, person: &mut Person) -> Opt
             path.rsplit('/').next().unwrap().to_owned()
         }
     };
-    caller.post(setting, json!({ "token": token, field: NEW_PASSWORD })).await.expect(200);
+    done(caller.post(setting, json!({ "token": token, field: NEW_PASSWORD })).await);
     person.password = NEW_PASSWORD.to_owned();
     Some(())
 }
