@@ -26,7 +26,7 @@ use crate::{
     config::{Config, MasterKeys},
     ctx::Ctx,
     delivery::{Courier, Nudge, Parts},
-    dialects::{self, Mounting, RouteRow},
+    dialects::{self, Mounting, RouteRow, native},
     dice::Dice,
     fault::Fault,
     forward_auth,
@@ -185,6 +185,11 @@ pub(crate) async fn check_passkey_domain(store: &Store, config: &Config) -> Resu
     )))
 }
 
+/// What our own API takes and answers, for people.
+async fn docs(State(ctx): State<Arc<Ctx>>) -> Response {
+    native::reference::page(&ctx).into_response()
+}
+
 /// Every route there is, with what holds for all of them.
 pub fn router(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
     let origins = Arc::new(TrustedOrigins::of(&ctx.config)?);
@@ -214,7 +219,8 @@ fn shared(config: &Config, mounting: &Mounting) -> Routes<Arc<Ctx>> {
     let routes = Routes::default()
         .on(GET, "/health/live", |method| on(method, async || Json(json!({ "status": "live" }))))
         .on(GET, "/health/ready", |method| on(method, ready))
-        .on(GET, "/v1/dialects", |method| on(method, table));
+        .on(GET, "/v1/dialects", |method| on(method, table))
+        .on(GET, "/docs", |method| on(method, docs));
     let routes = pages::routes(forward_auth::routes(page::assets(routes)), config);
     match config.demo {
         true => routes.on(GET, "/dev/outbox", |method| on(method, outbox_page::outbox)).on(

@@ -3,6 +3,7 @@
 use axum::http::{Method, header};
 use countersign::{
     config::{Mail, Sms},
+    dialects::native::reference,
     operations::organisations::Belonging,
     store::Tx,
 };
@@ -10,7 +11,7 @@ use countersign_core::phone::Spending;
 use serde_json::{Value, json};
 
 use crate::{
-    accents::Caller,
+    accents::{Caller, in_the_docs},
     authenticator::Passkey,
     people::sign_up,
     world::{PASSWORD, Reply, World},
@@ -309,6 +310,40 @@ async fn organisations_people_and_sessions_have_their_routes() {
     assert_eq!(wrong.body["errors"][0]["pointer"], "/email");
     boss.call(Method::DELETE, "/v1/session", None).await.expect(204);
     boss.get("/v1/session").await.expect(401);
+}
+
+/// The tables of `docs/api.md`, the page and the document are one.
+#[tokio::test]
+async fn the_reference_is_served_and_in_the_docs() {
+    let mut text = String::new();
+    for group in reference::GROUPS {
+        text.push_str(&format!(
+            "\n### {}\n\n| route | by | body | answer |\n|---|---|---|---|\n",
+            group.name
+        ));
+        for row in group.rows {
+            let body: Vec<_> = row.body.iter().map(|one| one.written()).collect();
+            let answer: String = row.answer.iter().map(|name| format!(" `{name}`")).collect();
+            text.push_str(&format!(
+                "| {} `{}` | {} | {} | {}{answer}: {} |\n",
+                row.method,
+                row.path,
+                row.by.words(),
+                body.join(", "),
+                row.status,
+                row.what
+            ));
+        }
+    }
+    text.push('\n');
+    in_the_docs("api.md", "routes", &text);
+    let world = World::new().await;
+    let mut reader = Caller::new(&world);
+    let document = reader.get("/v1/openapi.json").await.expect(200).body;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/v1/sessions"]["post"]["requestBody"].is_object());
+    let page = reader.get("/docs").await.expect(200);
+    assert!(page.body.as_str().unwrap().contains("POST /v1/challenge/verify"));
 }
 
 const PHONE: &str = "+49 151 12345678";

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{callers::Asked, errors::No, wire};
+use super::{callers::Asked, errors::No, reference, wire};
 use crate::{
     http::reply::Reply,
     operations::{
@@ -59,4 +59,9 @@ pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
         FarewellTaken::Deleted => Reply::empty(StatusCode::NO_CONTENT),
         FarewellTaken::Mailed => Reply::empty(StatusCode::ACCEPTED),
     })
+}
+
+pub(super) async fn openapi(asked: Asked) -> Result<Reply, No> {
+    let config = &asked.ctx().config;
+    Ok(Reply::json(&reference::openapi(&config.app_name, config.origin())))
 }

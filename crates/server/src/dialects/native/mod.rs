@@ -7,6 +7,7 @@ mod errors;
 mod organisation;
 mod passkeys;
 mod recovery;
+pub mod reference;
 mod sessions;
 mod sign_in;
 mod wire;
@@ -106,6 +107,7 @@ fn table() -> Routes<Arc<Surface>> {
         .on(POST,   "/v1/recovery/status",                   to(recovery::status))
         .on(POST,   "/v1/recovery/stop",                     to(recovery::stop))
         .on(POST,   "/v1/recovery/complete",                 to(recovery::complete))
+        .on(GET,    "/v1/openapi.json",                      to(account::openapi))
         // Organisations.
         .on(GET,    "/v1/organisations",                     to(organisation::list))
         .on(PATCH,  "/v1/organisation",                      to(organisation::change))
