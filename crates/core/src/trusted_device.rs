@@ -26,7 +26,7 @@ pub struct TrustedDevice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
     Current,
-    /// The one before the last rotation.
+    /// One from before a rotation.
     Previous,
 }
 

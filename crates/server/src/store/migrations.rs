@@ -45,6 +45,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "text_messages",
         sql: include_str!("../../../../migrations/0008_text_messages.sql"),
     },
+    Migration {
+        version: 9,
+        name: "spent_trust",
+        sql: include_str!("../../../../migrations/0009_spent_trust.sql"),
+    },
 ];
 
 struct Migration {

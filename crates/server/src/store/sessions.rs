@@ -276,7 +276,8 @@ impl Tx<'_> {
     pub fn trusted_device(&mut self, digest: &[u8]) -> Result<Option<(TrustedDevice, Presented)>, Fault> {
         self.row(
             "SELECT id, user_id, rotated_at, expires_at, digest = $1, created_at FROM trusted_devices
-             WHERE digest = $1 OR previous_digest = $1",
+             WHERE digest = $1 OR previous_digest = $1
+                OR id = (SELECT device_id FROM spent_trust_values WHERE digest = $1)",
             &[digest.into()],
             |row| {
                 let presented = if row.get(4)? { Presented::Current } else { Presented::Previous };
@@ -305,6 +306,12 @@ impl Tx<'_> {
              WHERE id = $1 AND digest = $2 AND expires_at > $4",
             &[id.into(), presented.into(), fresh.into(), now.into()],
         )?;
+        if rotated == 1 {
+            self.execute(
+                "INSERT INTO spent_trust_values (digest, device_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                &[presented.into(), id.into()],
+            )?;
+        }
         Ok(rotated == 1)
     }
 

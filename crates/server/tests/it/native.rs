@@ -191,6 +191,13 @@ async fn a_stolen_trusted_device_gets_no_session() {
     assert_eq!(home.body["session"]["acr"], "aal1", "trust is not a second factor shown");
     let fresh = home.body["trusted_device"].clone();
     assert_ne!(fresh, stolen);
+    // However often the owner came meanwhile.
+    let mut fresh = fresh;
+    for _ in 0..3 {
+        world.advance(11);
+        let again = Caller::new(&world).post("/v1/sessions", come(&fresh)).await.expect(201);
+        fresh = again.body["trusted_device"].clone();
+    }
     world.advance(11);
     let late = Caller::new(&world).post("/v1/sessions", come(&stolen)).await.expect(200);
     assert!(late.body["session"].is_null() && late.body["challenge"].is_string());
