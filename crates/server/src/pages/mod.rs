@@ -8,6 +8,7 @@ mod password;
 mod recovery;
 mod second_step;
 mod sign_in;
+mod verify;
 
 use std::{future::Future, sync::Arc};
 
@@ -51,6 +52,8 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(POST, "/password",                 to(surface, password::request))
         .on(GET,  "/password/set",             to(surface, password::show_set))
         .on(POST, "/password/set",             to(surface, password::set))
+        .on(GET,  "/verify-email",             to(surface, verify::show))
+        .on(POST, "/verify-email",             to(surface, verify::verify))
         .on(GET,  "/challenge",                to(surface, second_step::show))
         .on(POST, "/challenge",                to(surface, second_step::answer))
         .on(POST, "/challenge/passkey/options", to(surface, passkeys::challenge_options))

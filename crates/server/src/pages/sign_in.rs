@@ -124,11 +124,7 @@ pub(super) async fn sign_up(asked: Asked) -> Result<Reply, No> {
         email: asked.text("email"),
         password: asked.secret("password"),
         remember: true,
-        link: LinkShape {
-            before: "/better-auth/api/auth/verify-email?token=".to_owned(),
-            after: "&callbackURL=%2Fsign-in".to_owned(),
-            ..LinkShape::default()
-        },
+        link: LinkShape { before: "/verify-email?token=".to_owned(), ..LinkShape::default() },
         ..SignUp::default()
     };
     match sign_in::sign_up(asked.ctx(), &asked.visitor, new).await {

@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     http::{Method, header},
 };
+use countersign::config::EmailVerification;
 use serde_json::{Value, json};
 
 use crate::{
@@ -192,6 +193,23 @@ async fn a_forgotten_password_is_set_anew_and_the_second_factor_stays() {
     assert!(!text(&page).contains("Mail me a code"), "the mailbox has had its turn");
     let code = world.totp(&uri);
     lost.submit(asked.location(), &[("kind", "app"), ("code", &code)]).await.expect(303);
+}
+
+#[tokio::test]
+async fn where_addresses_must_be_verified_a_button_does_it() {
+    let world = World::with(|config| config.accounts.email_verification = EmailVerification::Required).await;
+    let mut browser = world.browser();
+    let up = browser.submit("/sign-up", &[("email", ADA), ("password", PASSWORD)]).await.expect(200);
+    assert!(text(&up).contains("Follow the link"));
+    assert!(text(&sign_in(&mut browser, "/account").await.expect(401)).contains("Verify your address"));
+    let link = url::Url::parse(&world.mailed_link(ADA).await).unwrap();
+    let path = format!("{}?{}", link.path(), link.query().unwrap());
+    browser.get(&path).await.expect(200);
+    sign_in(&mut browser, "/account").await.expect(401);
+    let token = link.query().unwrap().strip_prefix("token=").unwrap().to_owned();
+    browser.submit("/verify-email", &[("token", &token)]).await.expect(200);
+    assert_eq!(sign_in(&mut browser, "/account").await.expect(303).location(), "/account");
+    browser.submit("/verify-email", &[("token", "unknown")]).await.expect(410);
 }
 
 /// SEC-027, SEC-079: nobody is led away, and no stranger's page signs anybody in.

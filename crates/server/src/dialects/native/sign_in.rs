@@ -23,11 +23,7 @@ pub(super) async fn sign_up(asked: Asked) -> Result<Reply, No> {
         email: body.email("email"),
         password: body.some_secret("password"),
         remember: body.flag("remember", true),
-        link: LinkShape {
-            before: "/better-auth/api/auth/verify-email?token=".to_owned(),
-            after: "&callbackURL=%2F".to_owned(),
-            ..LinkShape::default()
-        },
+        link: LinkShape { before: "/verify-email?token=".to_owned(), ..LinkShape::default() },
         ..SignUp::default()
     })?;
     let done = sign_in::sign_up(asked.ctx(), &asked.visitor, new).await?;
