@@ -36,7 +36,7 @@ async function ask(mediation, signal) {
   const method = form.dataset.optionsMethod ?? "GET";
   const headers = { "content-type": "application/json" };
   const asked = await fetch(options, { method, headers, body: method === "GET" ? undefined : "{}" });
-  if (!asked.ok) throw new Error(await reason(asked));
+  if (!asked.ok) throw await refusal(asked);
   const offered = await asked.json();
   const publicKey = understood(kind, offered);
   const credential =
@@ -46,7 +46,7 @@ async function ask(mediation, signal) {
   const fields = Object.fromEntries(new FormData(form));
   const body = JSON.stringify({ ...fields, ceremony: offered.ceremony, response: told(credential) });
   const verified = await fetch(verify, { method: "POST", headers, body });
-  if (!verified.ok) throw new Error(await reason(verified));
+  if (!verified.ok) throw await refusal(verified);
   const news = await verified.json().catch(() => ({}));
   // Backup codes are shown once: in place of this page, and before going on.
   if (news.page) return show(news.page);
@@ -59,9 +59,11 @@ function show(page) {
   document.querySelector("main").replaceWith(document.adoptNode(shown.querySelector("main")));
 }
 
-async function reason(reply) {
+/** Why not; where something else comes first, the page goes there. */
+async function refusal(reply) {
   const news = await reply.json().catch(() => ({}));
-  return news.detail ?? news.message ?? "That did not work. Try again.";
+  if (news.url) location.assign(news.url);
+  return new Error(news.detail ?? news.message ?? "That did not work. Try again.");
 }
 
 function complain(error) {

@@ -62,9 +62,19 @@ impl No {
             Self::Denied(Denied::NotSignedIn) if !is_json => {
                 return Reply::found(&query::add("/sign-in", "return_to", back));
             }
-            Self::Denied(Denied::StaleSession) if !is_json => {
-                return Reply::empty(StatusCode::OK)
-                    .to(StatusCode::SEE_OTHER, "/step-up?return_to=%2Faccount");
+            // First a fresh proof; then back to where an act begins, not into its middle.
+            Self::Denied(Denied::StaleSession) => {
+                let page = match here.path() {
+                    page @ "/account/totp" => page,
+                    "/account/passkey" | "/account/passkey/options" => "/account/passkey",
+                    _ => "/account",
+                };
+                let url = query::add("/step-up", "return_to", page);
+                return match is_json {
+                    true => Reply::json(&json!({ "detail": "Confirm that it is you first.", "url": url }))
+                        .status(StatusCode::FORBIDDEN),
+                    false => Reply::empty(StatusCode::OK).to(StatusCode::SEE_OTHER, &url),
+                };
             }
             Self::Denied(denied) => (StatusCode::FORBIDDEN, page::said(&denied)),
             Self::Fault(fault) if fault.log_and_judge() => {
@@ -138,6 +148,8 @@ pub(super) struct Asked {
 
 /// Forms that can be guessed at, or that send something; per client address and node.
 const FORMS: Rule = Rule::new(60, 20);
+/// What each view of the sign-in page asks for, whoever looks at it.
+const OPTIONS: Rule = Rule::new(10, 100);
 
 impl Asked {
     pub(super) async fn read(ctx: &Arc<Ctx>, limiter: &Limiter, request: Request) -> Result<Self, No> {
@@ -149,8 +161,9 @@ impl Asked {
             origins::check_first_login(&parts.headers, &origins, origins.own())
                 .map_err(|_| No::Said(StatusCode::FORBIDDEN, "Forms must be sent from our own pages."))?;
             let ip = visitor::address(config, &parts.extensions, &parts.headers);
-            if config.rate_limits && limiter.check(&client_ip::rate_key(ip), FORMS, ctx.clock.now()).is_err()
-            {
+            let asks = parts.uri.path().ends_with("/options");
+            let (key, rule) = ((client_ip::rate_key(ip), asks), if asks { OPTIONS } else { FORMS });
+            if config.rate_limits && limiter.check(&key, rule, ctx.clock.now()).is_err() {
                 let slow = "That was too much at once. Try again in a minute.";
                 return Err(No::Said(StatusCode::TOO_MANY_REQUESTS, slow));
             }

@@ -257,6 +257,14 @@ async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
     let added = added.await.expect(200);
     assert!(added.body["page"].as_str().unwrap().contains("Your backup codes"));
     let mut one = made.unwrap();
+    // Long after the last proof the script is sent to give another.
+    world.advance(400);
+    let stale = home.post("/account/passkey/options", json!({})).await.expect(403);
+    assert_eq!(stale.body["url"], "/step-up?return_to=%2Faccount%2Fpasskey");
+    assert_eq!(
+        home.get("/account/totp").await.expect(303).location(),
+        "/step-up?return_to=%2Faccount%2Ftotp"
+    );
     let mut door = world.browser();
     let entered = passkey(&mut door, "/sign-in/passkey", |options| one.get(options)).await.expect(200);
     assert_eq!(entered.body["url"], "/account");
