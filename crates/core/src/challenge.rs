@@ -410,6 +410,7 @@ impl Case {
                     password_now: false,
                     by_key: false,
                     enrolled_here_at: None,
+                    vouched: self.user.external.is_some(),
                 };
                 policy::may_change_factors(standing, now)
             }

@@ -78,6 +78,10 @@ kinds! {
     ApiKeyAdded = "api_key.added",
     ApiKeyChanged = "api_key.changed",
     ApiKeyRevoked = "api_key.revoked",
+    ServiceKeyAdded = "service_key.added",
+    ServiceKeyRevoked = "service_key.revoked",
+    ServiceChallengeOpened = "service_challenge.opened",
+    ServiceChallengePassed = "service_challenge.passed",
 }
 
 /// One entry. `detail` is JSON and never holds a secret: facts such as `{"method":"totp"}`.

@@ -72,6 +72,7 @@ ids! {
     EventId,
     OrganisationId,
     ApiKeyId,
+    ServiceKeyId,
     /// A message waiting in the outbox.
     OutboxId,
 }

@@ -24,6 +24,7 @@ pub mod phone;
 pub mod policy;
 pub mod recovery;
 pub mod secret;
+pub mod service;
 pub mod session;
 pub mod time;
 pub mod totp;

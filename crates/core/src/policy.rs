@@ -157,6 +157,8 @@ pub struct Standing<'a> {
     pub by_key: bool,
     /// When an authenticator was confirmed from within this very session, if one was.
     pub enrolled_here_at: Option<Timestamp>,
+    /// An application that keeps the account vouches for the person, until they have a factor here.
+    pub vouched: bool,
 }
 
 /// Adding, removing or revealing a factor asks for a fresh proof of the strongest kind the account has
@@ -167,7 +169,10 @@ pub fn may_change_factors(standing: Standing<'_>, now: Timestamp) -> Result<(), 
         standing.proofs.second_factor_is_fresh(now)
             || (standing.password_now && standing.enrolled_here_at.is_some_and(is_fresh))
     } else {
-        standing.by_key || standing.password_now || standing.proofs.latest().is_some_and(is_fresh)
+        standing.by_key
+            || standing.vouched
+            || standing.password_now
+            || standing.proofs.latest().is_some_and(is_fresh)
     };
     if fresh { Ok(()) } else { Err(Denied::StaleSession) }
 }
@@ -272,8 +277,14 @@ mod tests {
         let both = password.clone().with(Method::Totp, NOON);
         let late = NOON + FRESH + SECOND;
         let may = |second_factor_is_on, proofs, password_now, enrolled_here_at, now| {
-            let standing =
-                Standing { second_factor_is_on, proofs, password_now, by_key: false, enrolled_here_at };
+            let standing = Standing {
+                second_factor_is_on,
+                proofs,
+                password_now,
+                by_key: false,
+                enrolled_here_at,
+                vouched: false,
+            };
             may_change_factors(standing, now).is_ok()
         };
         assert!(may(false, &password, true, None, late));
@@ -296,6 +307,7 @@ mod tests {
             password_now: false,
             by_key: true,
             enrolled_here_at: None,
+            vouched: false,
         };
         assert_eq!(may_change_factors(key(false), NOON), Ok(()));
         assert_eq!(may_change_factors(key(true), NOON), Err(Denied::StaleSession));

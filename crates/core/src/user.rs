@@ -1,6 +1,10 @@
 //! People: who has an account, and what an address or a name may look like.
 
-use crate::{ids::UserId, method::Method, time::Timestamp};
+use crate::{
+    ids::{OrganisationId, UserId},
+    method::Method,
+    time::Timestamp,
+};
 
 /// Longest name kept, in characters; longest picture address, in bytes.
 pub const NAME_MAX: usize = 500;
@@ -29,9 +33,43 @@ pub struct User {
     pub security_version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Set for people of an application that keeps its own accounts and asks here for the second factor alone.
+    pub external: Option<Box<External>>,
+}
+
+/// How an application knows one of its people. They have no sessions here, and nothing to sign in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct External {
+    pub organisation_id: OrganisationId,
+    /// The application's own name for them; unique in its organisation.
+    pub id: String,
+    /// Where mail reaches them, as the application says.
+    pub mailbox: Option<String>,
+}
+
+/// Nobody's address: what stands in for one where an application keeps the account (RFC 2606 §2).
+pub fn no_address(id: &UserId) -> String {
+    format!("{id}@external.invalid")
 }
 
 impl User {
+    /// Where mail reaches them, if anywhere.
+    pub fn mailbox(&self) -> Option<&str> {
+        match &self.external {
+            Some(external) => external.mailbox.as_deref(),
+            None => Some(&self.email),
+        }
+    }
+
+    /// What an authenticator app or a passkey shows beside the code.
+    pub fn called(&self) -> &str {
+        let name = Some(self.name.as_str()).filter(|name| !name.is_empty());
+        match &self.external {
+            Some(external) => external.mailbox.as_deref().or(name).unwrap_or(&external.id),
+            None => &self.email,
+        }
+    }
+
     /// Given and family name. Without a family name that fits, the first word is the given one.
     pub fn names(&self) -> (&str, &str) {
         let family = self.family_name.as_deref().filter(|family| !family.is_empty());
@@ -61,6 +99,7 @@ pub(crate) fn sample() -> User {
         security_version: 0,
         created_at: noon,
         updated_at: noon,
+        external: None,
     }
 }
 
@@ -126,19 +165,9 @@ mod tests {
     #[test]
     fn names_come_apart_where_they_were_joined() {
         let user = |name: &str, family: Option<&str>| User {
-            id: UserId::from("u".to_owned()),
-            email: String::new(),
-            email_verified_at: None,
             name: name.to_owned(),
             family_name: family.map(str::to_owned),
-            image: None,
-            password: None,
-            password_by_mail: false,
-            second_factor_required: false,
-            preferred_method: None,
-            security_version: 0,
-            created_at: Timestamp::from_seconds(0),
-            updated_at: Timestamp::from_seconds(0),
+            ..sample()
         };
         for (name, family, given_and_family) in [
             ("Mary Ann Smith", Some("Smith"), ("Mary Ann", "Smith")),

@@ -38,7 +38,7 @@ use crate::{
         routes::{Route, Routes},
         security_headers::SecurityHeaders,
     },
-    operations::housekeeping,
+    operations::{housekeeping, tokens},
     outbox_page, pages,
     store::Store,
     vault::{Keyring, Vault},
@@ -190,6 +190,12 @@ async fn docs(State(ctx): State<Arc<Ctx>>) -> Response {
     native::reference::page(&ctx).into_response()
 }
 
+/// The public keys that check our tokens (RFC 7517 §5), for an hour at most (SEC-092).
+async fn keys(State(ctx): State<Arc<Ctx>>) -> Response {
+    let cached = [(header::CACHE_CONTROL, "public, max-age=3600")];
+    (cached, Json(tokens::public_keys(&ctx))).into_response()
+}
+
 /// Every route there is, with what holds for all of them.
 pub fn router(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
     let origins = Arc::new(TrustedOrigins::of(&ctx.config)?);
@@ -220,7 +226,8 @@ fn shared(config: &Config, mounting: &Mounting) -> Routes<Arc<Ctx>> {
         .on(GET, "/health/live", |method| on(method, async || Json(json!({ "status": "live" }))))
         .on(GET, "/health/ready", |method| on(method, ready))
         .on(GET, "/v1/dialects", |method| on(method, table))
-        .on(GET, "/docs", |method| on(method, docs));
+        .on(GET, "/docs", |method| on(method, docs))
+        .on(GET, "/.well-known/jwks.json", |method| on(method, keys));
     let routes = pages::routes(forward_auth::routes(page::assets(routes)), config);
     match config.demo {
         true => routes.on(GET, "/dev/outbox", |method| on(method, outbox_page::outbox)).on(

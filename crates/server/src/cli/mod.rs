@@ -1,5 +1,6 @@
 //! The command line: what it understands, and what it answers to the shell.
 
+mod bootstrap;
 mod demo;
 mod dialects;
 mod doctor;
@@ -25,6 +26,8 @@ Examples:
   countersign serve --listen 127.0.0.1:0        on a free port, which is printed
   countersign serve --config /etc/countersign.toml
   COUNTERSIGN_DATABASE_URL=postgres://db/countersign countersign migrate
+  countersign administrator ada@example.com
+  countersign service-key shop --return-url https://shop.example/second-step
   countersign doctor --public-url https://auth.example.com
 
 Exit codes:
@@ -55,7 +58,7 @@ struct Cli {
     public_url: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Run the server until it is told to stop
     Serve,
@@ -65,6 +68,19 @@ enum Command {
     Migrate,
     /// List the routes of every dialect that is switched on, and where each is served
     Dialects,
+    /// Let somebody who has an account administer this server. With SQLite, stop the server first
+    Administrator {
+        /// Their email address
+        email: String,
+    },
+    /// Print a key for an application that has a login of its own. With SQLite, stop the server first
+    ServiceKey {
+        /// What people are told who is asking
+        name: String,
+        /// Where the application may have them sent back to, to the letter; may be given several times
+        #[arg(long = "return-url", value_name = "URL")]
+        return_urls: Vec<String>,
+    },
     /// Look at clock, keys, database, mail, public URL, cookies and proxies, and say how to fix what is wrong
     Doctor,
 }
@@ -129,6 +145,8 @@ fn run(cli: Cli) -> Result<ExitCode, Refusal> {
             migrate::run(&config, &Clock::System)
         }
         Command::Dialects => dialects::run(&config),
+        Command::Administrator { email } => bootstrap::administrator(config, &email),
+        Command::ServiceKey { name, return_urls } => bootstrap::service_key(config, &name, &return_urls),
         // The findings are the answer here; log lines between them would only be in the way.
         Command::Doctor => doctor::run(&config, &Clock::System),
     }

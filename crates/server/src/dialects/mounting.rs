@@ -42,7 +42,7 @@ struct Mounted {
 
 /// What begins with one of these, or with the name of a dialect, is no dialect's at the root. A fallback that
 /// takes everything must not answer for a dialect that is switched off.
-const RESERVED: &[&str] = &["health", "v1", "dev", "assets", "forward-auth", "docs"];
+const RESERVED: &[&str] = &["health", "v1", "dev", "assets", "forward-auth", "docs", ".well-known"];
 
 /// The routes as they are served.
 #[derive(Serialize)]

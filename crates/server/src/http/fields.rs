@@ -7,6 +7,8 @@ use crate::http::sent::Sent;
 
 pub struct Fields<'a> {
     sent: &'a Sent,
+    /// What the keys of a member's own members begin with, so that complaints name the whole way.
+    within: String,
     complaints: Vec<Complaint>,
 }
 
@@ -46,14 +48,30 @@ impl<'a> Fields<'a> {
         if let Some(received) = received {
             return Err(vec![Complaint { member: None, wrong: Wrong::Type { expected: object, received } }]);
         }
-        let mut fields = Self { sent, complaints: Vec::new() };
+        let mut fields = Self { sent, within: String::new(), complaints: Vec::new() };
         let members = read(&mut fields);
         if fields.complaints.is_empty() { Ok(members) } else { Err(fields.complaints) }
     }
 
     /// A member as it was sent.
     pub fn member(&self, key: &str) -> Option<Value> {
-        self.sent.member(key)
+        self.sent.member(key.strip_prefix(&self.within)?)
+    }
+
+    /// Members of a member that must be an object. Their keys are written with its name: `user/email`.
+    pub fn nested<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Fields<'_>) -> T) -> T {
+        let member = self.member(key);
+        if !member.as_ref().is_some_and(Value::is_object) {
+            let () = self.expected(key, "object", member.as_ref());
+        }
+        let sent = Sent::Json(member.unwrap_or_default());
+        let mut fields = Fields { sent: &sent, within: format!("{key}/"), complaints: Vec::new() };
+        let read = read(&mut fields);
+        let complaints = fields.complaints;
+        if self.complaints.last().is_none_or(|last| last.member != Some(key)) {
+            self.complaints.extend(complaints);
+        }
+        read
     }
 
     pub fn text(&mut self, key: &'static str) -> String {
@@ -85,6 +103,11 @@ impl<'a> Fields<'a> {
             self.complain(key, Wrong::NoEmail);
         }
         self.text(key)
+    }
+
+    pub fn optional_email(&mut self, key: &'static str) -> Option<String> {
+        self.member(key)?;
+        Some(self.email(key))
     }
 
     /// Forms carry booleans as words.
@@ -142,6 +165,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn complaints_about_a_member_of_a_member_name_the_whole_way() {
+        let read = |sent: Value| {
+            let sent = Sent::Json(sent);
+            let fields =
+                Fields::of(&sent, "object", |body| body.nested("user", |user| user.email("user/email")));
+            fields.map_err(|complaints| complaints.iter().map(|one| one.member).collect::<Vec<_>>())
+        };
+        assert_eq!(read(json!({ "user": { "email": "a@example.com" } })), Ok("a@example.com".to_owned()));
+        assert_eq!(read(json!({ "user": { "email": "nope" } })), Err(vec![Some("user/email")]));
+        for sent in [json!({}), json!({ "user": 7 })] {
+            assert_eq!(read(sent), Err(vec![Some("user")]));
+        }
+    }
 
     #[test]
     fn every_complaint_is_kept_in_order() {

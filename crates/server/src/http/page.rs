@@ -80,6 +80,8 @@ pub struct Confirm<'a> {
 pub struct Challenge<'a> {
     pub app: &'a str,
     pub title: &'a str,
+    /// An application asks, and not our own door.
+    pub request: Option<Request<'a>>,
     pub said: Option<&'a str>,
     pub wrong: bool,
     /// Codes from an app or from the printed sheet.
@@ -92,6 +94,24 @@ pub struct Challenge<'a> {
     pub passkeys: Option<Passkeys>,
     /// Whether this browser may be spared the next time.
     pub trusts: bool,
+}
+
+/// What an application asks somebody for, in its own words.
+pub struct Request<'a> {
+    pub application: &'a str,
+    pub person: &'a str,
+    pub reason: Option<&'a str>,
+    /// What the person agrees to by answering.
+    pub transaction: Option<&'a str>,
+}
+
+/// What is typed into the field of a second step.
+pub const fn code_label(app: bool, sheet: bool) -> &'static str {
+    match (app, sheet) {
+        (true, true) => "Code from your authenticator app, or a backup code",
+        (true, false) => "Code from your authenticator app",
+        _ => "A backup code",
+    }
 }
 
 /// Where a page's script asks for a passkey, and where the page goes then.

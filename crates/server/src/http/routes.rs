@@ -8,6 +8,7 @@ use axum::{
 
 pub const GET: Method = Method::GET;
 pub const POST: Method = Method::POST;
+pub const PUT: Method = Method::PUT;
 pub const PATCH: Method = Method::PATCH;
 pub const DELETE: Method = Method::DELETE;
 

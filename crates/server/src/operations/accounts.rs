@@ -268,6 +268,7 @@ fn may_leave(who: &SignedIn, password_now: bool, act: &Act) -> Result<(), Denied
         password_now,
         by_key: false,
         enrolled_here_at: None,
+        vouched: false,
     };
     if who.second_factor_is_on {
         policy::may_change_factors(standing, act.now)

@@ -105,6 +105,7 @@ fn allowed(
         password_now,
         by_key: who.session.scope == Scope::Key,
         enrolled_here_at,
+        vouched: who.user.external.is_some(),
     };
     policy::may_change_factors(standing, act.now)
 }
@@ -172,7 +173,7 @@ pub async fn reveal_totp(
         };
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::AuthenticatorRevealed, whose, json!({ "method": Method::Totp }))?;
-        Ok(Ok(totp::uri(&issuer, &who.user.email, totp.seed.expose(), totp.parameters)))
+        Ok(Ok(totp::uri(&issuer, who.user.called(), totp.seed.expose(), totp.parameters)))
     })
     .await
 }

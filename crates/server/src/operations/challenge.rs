@@ -1,9 +1,11 @@
 //! Answering: a proof is offered, the core judges it, and what it buys is created where it is spent.
 
 mod looking;
+mod offered;
 mod sending;
 
 use countersign_core::{
+    assurance::Proofs,
     authenticator::{self, Authenticator},
     backup_code,
     challenge::{Asker, Case, Ends, Enrols, Offer, Pass, Presented, Refusal, Spend, Verdict, Wants},
@@ -17,12 +19,14 @@ use countersign_core::{
     password::Verification,
     secret::Secret,
     session::{Reach, Scope, Visitor},
-    totp,
     user::User,
 };
 use serde_json::json;
 
+pub(crate) use looking::methods_of;
 pub use looking::{Open, look_at};
+pub use offered::{Answerer, Holder, Typed, Wishes};
+pub(crate) use offered::{digest, external_digest};
 pub use sending::{Carrier, send_code};
 
 use crate::{
@@ -34,62 +38,14 @@ use crate::{
         trusted_devices,
     },
     store::Tx,
-    vault::Vault,
 };
-
-/// Who is answering: a live session wins over a challenge; the tokens as the browser sent them.
-/// No `Debug`: the tokens are secrets.
-#[derive(Clone, Default)]
-pub struct Answerer {
-    pub session: Option<Holder>,
-    pub challenge: Option<String>,
-    pub handover: Handover,
-}
-
-/// How a session shows itself.
-#[derive(Clone)]
-pub enum Holder {
-    Token(String),
-    /// Found a moment ago by other means; it is looked up again.
-    Seen(Box<SignedIn>),
-}
-
-/// A proof as it was typed.
-#[derive(Clone, Debug)]
-pub struct Typed {
-    pub method: Method,
-    pub code: Secret<String>,
-}
-
-impl Typed {
-    /// Where one field takes both kinds: six or eight digits come from an authenticator app, anything else
-    /// from the printed sheet.
-    pub fn from_either(code: Secret<String>) -> Self {
-        let is_totp = [6, 8].iter().any(|digits| totp::well_formed(code.expose(), *digits).is_some());
-        let is_backup = backup_code::normalise(code.expose()).is_some();
-        // Eight digits may be either; the sheets of some systems hold such codes, no app of ours shows them.
-        let eight = totp::well_formed(code.expose(), 8).is_some();
-        let method = if is_totp && !(eight && is_backup) { Method::Totp } else { Method::BackupCode };
-        Self { method, code }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes {
-    /// Skip the second step in this browser for a while.
-    pub trust_device: bool,
-    /// Prove only: at the door, no session is made of it.
-    pub no_session: bool,
-    /// What a proof within a session may do.
-    pub wants: Wants,
-}
 
 #[derive(Debug)]
 pub enum Answered {
     /// The challenge is passed.
     SignedIn { user: User, session: Minted, trusted_device: Option<Secret<String>> },
     /// The challenge is passed, and no session was wanted.
-    ProvenOnly { user: User },
+    ProvenOnly { user: User, proofs: Proofs },
     /// Somebody signed in proved themselves again, or completed an enrolment; what makes the session worth
     /// more rotates it.
     Proven { who: SignedIn, rotated: Option<Minted> },
@@ -162,8 +118,7 @@ async fn which_password(
     password: Secret<String>,
 ) -> Outcome<Option<Secret<String>>> {
     passwords::not_too_long(&password)?;
-    let (Some(token), now) = (&answerer.challenge, ctx.clock.now()) else { return Ok(None) };
-    let digest = digest(&ctx.vault, token);
+    let (Some(digest), now) = (answerer.digest(&ctx.vault), ctx.clock.now()) else { return Ok(None) };
     let stored = ctx.store.read(move |tx| {
         let Some(challenge) = tx.challenge(&digest)? else { return Ok(None) };
         let waits = tx.budget(&challenge.user_id, Lane::Door)?.wait(now).is_some();
@@ -217,19 +172,14 @@ pub(crate) fn find_asker(act: &Act, tx: &mut Tx<'_>, answerer: &Answerer) -> Res
             return Ok(Some(Asker::Inside(who.session)));
         }
     }
-    let Some(token) = &answerer.challenge else {
+    let Some(digest) = answerer.digest(&act.vault) else {
         return Ok(None);
     };
-    let digest = digest(&act.vault, token);
     let Some(challenge) = tx.challenge(&digest)? else {
         return Ok(None);
     };
     tx.lock_user(&challenge.user_id)?;
     Ok(tx.challenge(&digest)?.map(Asker::Door))
-}
-
-pub(crate) fn digest(vault: &Vault, token: &str) -> Vec<u8> {
-    vault.digest("challenge", &[token.as_bytes()])
 }
 
 pub(crate) fn user_of(asker: &Asker) -> &UserId {
@@ -421,6 +371,9 @@ fn enter(
     let Asker::Door(challenge) = case.asker else {
         return Err(Fault::internal("only a challenge opens the door"));
     };
+    if case.user.external.is_some() && !wishes.no_session {
+        return Err(Fault::internal("an application's person was to be given a session"));
+    }
     if !tx.pass_challenge(&challenge.id, act.now)? {
         return Err(Fault::internal("a locked challenge ended twice"));
     }
@@ -428,7 +381,7 @@ fn enter(
     let detail = json!({ "challenge": challenge.id, "method": pass.method });
     if wishes.no_session {
         act.record(tx, Kind::ChallengePassed, Whose::user(&user.id), detail)?;
-        return Ok(Ok(Answered::ProvenOnly { user }));
+        return Ok(Ok(Answered::ProvenOnly { user, proofs: pass.proofs }));
     }
     let new = NewSession { user: &user, proofs: pass.proofs, remember: challenge.remember, handover };
     let session = sessions::mint(act, tx, new)?;

@@ -130,7 +130,7 @@ impl Mailer {
                 (Message::Recover { url, minutes: 60, from }, Kind::RecoveryRequested)
             }
         };
-        act.write_letter(tx, user, to.to_owned(), message, link.expires_at)?;
+        act.write_to_address(tx, user, to.to_owned(), message, link.expires_at)?;
         act.record(tx, kind, Whose::user(&user.id), json!({}))
     }
 }
@@ -347,6 +347,7 @@ fn may_change_email(who: &SignedIn, act: &Act) -> Result<(), Denied> {
         password_now: false,
         by_key: false,
         enrolled_here_at: None,
+        vouched: false,
     };
     policy::may_change_factors(standing, act.now)
 }

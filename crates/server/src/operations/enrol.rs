@@ -79,7 +79,7 @@ pub async fn begin_totp(
         let user = &who.user;
         let seed = totp::new_seed(act.dice());
         let parameters = Parameters::default();
-        let uri = totp::uri(&issuer, &user.email, seed.expose(), parameters);
+        let uri = totp::uri(&issuer, user.called(), seed.expose(), parameters);
         let secret = totp::base32(seed.expose());
         tx.discard_enrolments(&user.id, Method::Totp)?;
         // Its backup codes go with it, whether or not the next enrolment brings any: whoever began it saw them.
@@ -128,8 +128,10 @@ pub async fn cancel_totp(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcom
 }
 
 pub struct Confirm {
+    /// The method that is being enrolled by a code: TOTP, text message or mail.
+    pub method: Method,
     pub code: Secret<String>,
-    /// Backup codes to be made now, if the wire did not show them at the beginning.
+    /// Backup codes to be made now, if the wire did not show them at the beginning. A mailbox has none.
     pub backup_codes: Option<Shape>,
     pub handover: Handover,
 }
@@ -143,8 +145,8 @@ pub struct Confirmed {
     pub rotated: Option<Minted>,
 }
 
-/// Confirms a TOTP enrolment with its first code. Of two confirmations at once, one succeeds.
-pub async fn confirm_totp(
+/// Confirms an enrolment with its first code. Of two confirmations at once, one succeeds.
+pub async fn confirm_code(
     ctx: &Ctx,
     visitor: &Visitor,
     who: &SignedIn,
@@ -157,45 +159,60 @@ pub async fn confirm_totp(
         tx.lock_user(&seen.user.id)?;
         let who = match sessions::again(&act, tx, &seen)? {
             Some(who) => who,
-            None => return Ok(Err(already_confirmed(tx, &seen)?)),
+            None => return Ok(Err(already_confirmed(tx, &seen, asked.method)?)),
         };
         if let Err(denied) = who.session.scope.reaches(Reach::Enrolment) {
             return Ok(Err(denied));
         }
         let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
-        if authenticator::is_enrolled(&authenticators, Method::Totp) {
-            return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
+        if authenticator::is_enrolled(&authenticators, asked.method) {
+            return Ok(Err(Denied::AlreadyEnrolled(asked.method)));
         }
         if who.session.scope == Scope::Key && who.second_factor_is_on {
             // What a key began while there was none does not come on top of what the owner enrolled since.
             return Ok(Err(Denied::StaleSession));
         }
-        let waiting = |one: &Authenticator| one.method() == Method::Totp && one.awaits_proof(act.now);
-        if !authenticators.iter().any(waiting) {
+        let waiting = |one: &Authenticator| one.method() == asked.method && one.awaits_proof(act.now);
+        if asked.method != Method::EmailCode && !authenticators.iter().any(waiting) {
             return Ok(Err(Denied::NoEnrolment));
         }
-        let typed = Typed { method: Method::Totp, code: asked.code.clone() };
+        let typed = Typed { method: asked.method, code: asked.code.clone() };
         let pass = match challenge::prove(&act, tx, &who, (&typed, Wants::Enrolment))? {
             Ok(pass) => pass,
             Err(denied) => return Ok(Err(denied)),
         };
+        if pass.enrols == Enrols::Nothing {
+            return Ok(Err(Denied::NoEnrolment));
+        }
         let mut proven = who;
         proven.session.proofs = pass.proofs.clone();
         let rotated = complete(&act, tx, &mut proven, (&pass.enrols, pass.method, asked.handover))?;
         let backup_codes = match asked.backup_codes {
-            Some(shape) => authenticators::new_backup_codes(&act, tx, &proven, (shape, true))?,
-            None => Vec::new(),
+            // A phone is never the only way (SEC-032); an app begins with a sheet of its own.
+            Some(shape) if has_sheet(tx, &proven, asked.method)? => {
+                authenticators::new_backup_codes(&act, tx, &proven, (shape, true))?
+            }
+            _ => Vec::new(),
         };
         Ok(Ok(Confirmed { who: proven, backup_codes, rotated }))
     })
     .await
 }
 
+/// Whether enrolling this method makes a new sheet of backup codes.
+fn has_sheet(tx: &mut Tx<'_>, who: &SignedIn, method: Method) -> Result<bool, Fault> {
+    Ok(match method {
+        Method::Totp => true,
+        Method::SmsCode => tx.backup_codes(&who.user.id, None)?.left == 0,
+        _ => false,
+    })
+}
+
 /// Whether the asking session ended because the same enrolment was confirmed a moment ago.
-fn already_confirmed(tx: &mut Tx<'_>, seen: &SignedIn) -> Result<Denied, Fault> {
+fn already_confirmed(tx: &mut Tx<'_>, seen: &SignedIn, method: Method) -> Result<Denied, Fault> {
     let methods = tx.methods_enrolled(&seen.user.id)?;
-    let just_now = !seen.second_factor_is_on && methods.contains(&Method::Totp);
-    Ok(if just_now { Denied::AlreadyEnrolled(Method::Totp) } else { Denied::NotSignedIn })
+    let just_now = !seen.second_factor_is_on && methods.contains(&method);
+    Ok(if just_now { Denied::AlreadyEnrolled(method) } else { Denied::NotSignedIn })
 }
 
 /// What a passed proof enrols, and what follows from it.

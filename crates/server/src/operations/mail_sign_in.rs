@@ -300,6 +300,7 @@ fn create(act: &Act, tx: &mut Tx<'_>, (email, name): (&str, &str)) -> Result<Opt
         security_version: 0,
         created_at: act.now,
         updated_at: act.now,
+        external: None,
     };
     if !tx.insert_user(&user)? {
         return Ok(None);

@@ -16,6 +16,7 @@ pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
 pub mod recovery;
+pub mod service;
 pub mod sessions;
 pub mod sign_in;
 pub mod tokens;
@@ -29,7 +30,7 @@ use countersign_core::{
     event::{Event, Kind},
     ids::{EventId, OutboxId, SessionId, UserId},
     message::{Destination, Letter, Message, Notice},
-    policy::Policy,
+    policy::{EmailCodes, Policy},
     session::Visitor,
     time::{DAY, Timestamp},
     user::User,
@@ -113,7 +114,13 @@ impl Act {
     fn policy_for(&self, tx: &mut Tx<'_>, user: &User) -> Result<Policy, Fault> {
         let memberships = tx.memberships(&user.id)?;
         let rules = memberships.iter().map(|one| &one.organisation.rules);
-        Ok(self.policy.under(rules, user.second_factor_required))
+        let Some(external) = &user.external else {
+            return Ok(self.policy.under(rules, user.second_factor_required));
+        };
+        // The application's own reset of a password goes through the mailbox: it counts only where it was enrolled.
+        let policy = Policy { email_codes: EmailCodes::Enrolled, ..self.policy };
+        let keeper = tx.organisation(&external.organisation_id)?;
+        Ok(policy.under(keeper.iter().map(|one| &one.rules), true))
     }
 
     fn dice(&self) -> &dyn Entropy {
@@ -133,12 +140,23 @@ impl Act {
         tx.record(&EventId::new(self.now, self.dice()), &event)
     }
 
-    /// Puts a message for the user's own address into the outbox.
+    /// Puts a message for the user's mailbox into the outbox, if they have one.
     fn write_to(&self, tx: &mut Tx<'_>, user: &User, message: Message) -> Result<(), Fault> {
-        self.write_letter(tx, user, user.email.clone(), message, self.now + DAY)
+        self.write_letter(tx, user, message, self.now + DAY)
     }
 
     fn write_letter(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &User,
+        message: Message,
+        expires_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let Some(mailbox) = user.mailbox() else { return Ok(()) };
+        self.write_to_address(tx, user, mailbox.to_owned(), message, expires_at)
+    }
+
+    fn write_to_address(
         &self,
         tx: &mut Tx<'_>,
         user: &User,

@@ -13,7 +13,7 @@ use countersign_core::{
     recovery,
     session::{Reach, Visitor},
     trusted_device,
-    user::User,
+    user::{self, User},
 };
 use serde_json::json;
 
@@ -115,6 +115,37 @@ pub(crate) fn is_member(tx: &mut Tx<'_>, user: &UserId, external_id: &str) -> Re
 pub async fn of(ctx: &Ctx, user: &UserId) -> Outcome<Vec<Membership>> {
     let user = user.clone();
     Ok(ctx.store.read(move |tx| tx.memberships(&user)).await?)
+}
+
+/// This server's own organisation, made if nobody needed it before. It gets its owner by other means.
+pub(crate) fn home(act: &Act, tx: &mut Tx<'_>) -> Result<OrganisationId, Fault> {
+    let new = Organisation {
+        id: OrganisationId::new(act.now, act.dice()),
+        external_id: Some(HOME.to_owned()),
+        name: "home".to_owned(),
+        rules: Rules::default(),
+        created_at: act.now,
+    };
+    tx.insert_organisation(&new)?;
+    let found = tx.organisation_by_external_id(HOME)?;
+    Ok(found.ok_or_else(|| Fault::internal("an organisation is neither new nor known"))?.id)
+}
+
+/// Makes somebody an owner of the server's own organisation, for whoever runs the machine it is on.
+pub async fn appoint(ctx: &Ctx, email: &str) -> Outcome<()> {
+    let act = Act::begin(ctx, &Visitor::default());
+    let email = user::email(email).ok_or(Denied::EmailInvalid)?;
+    ctx.write(move |tx| {
+        let Some(user) = tx.user_by_email(&email)? else { return Ok(Err(Denied::UserNotFound)) };
+        let home = home(&act, tx)?;
+        tx.lock_user(&user.id)?;
+        tx.insert_membership(&home, &user.id, (Role::Owner, act.now))?;
+        tx.set_role(&home, &user.id, Role::Owner)?;
+        let detail = json!({ "organisation": home, "role": Role::Owner.as_str(), "by": "command line" });
+        act.record(tx, Kind::OrganisationJoined, Whose::user(&user.id), detail)?;
+        Ok(Ok(()))
+    })
+    .await
 }
 
 /// Whether the person administers the server's own organisation. To administer one of their own, which anybody
@@ -262,6 +293,7 @@ pub(crate) fn administrator(
         password_now: false,
         by_key: false,
         enrolled_here_at: None,
+        vouched: false,
     };
     // A role first: whoever has none needs no fresh proof to hear so.
     if memberships.is_empty() {

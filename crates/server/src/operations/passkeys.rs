@@ -356,33 +356,55 @@ pub async fn answer(
     answerer: Answerer,
     (answer, wishes): (Answer, Wishes),
 ) -> Outcome<Answered> {
-    let relying_party = relying_party(ctx)?;
-    let assertion = answer.decoded();
+    let presenting = Presenting::new(ctx, answer)?;
     let act = Act::begin(ctx, visitor);
-    ctx.write(move |tx| {
-        let Some(asker) = challenge::find_asker(&act, tx, &answerer)? else {
+    ctx.write(move |tx| presenting.judged(&act, tx, &answerer, wishes)).await
+}
+
+/// A passkey's answer on its way to the judge, for a transaction that has more to do than to answer.
+pub(crate) struct Presenting {
+    token: Option<String>,
+    /// `None` where it could not be read.
+    assertion: Option<AssertionResponse>,
+    relying_party: RelyingParty,
+}
+
+impl Presenting {
+    pub(crate) fn new(ctx: &Ctx, answer: Answer) -> Outcome<Self> {
+        let relying_party = relying_party(ctx)?;
+        let assertion = answer.decoded().ok();
+        Ok(Self { token: answer.token, assertion, relying_party })
+    }
+
+    pub(crate) fn judged(
+        &self,
+        act: &Act,
+        tx: &mut Tx<'_>,
+        answerer: &Answerer,
+        wishes: Wishes,
+    ) -> Result<Result<Answered, Denied>, Fault> {
+        let Some(asker) = challenge::find_asker(act, tx, answerer)? else {
             return Ok(Err(Denied::ChallengeGone));
         };
         let (purpose, id) = match &asker {
             Asker::Door(_) => (Purpose::Challenge, challenge::id_of(&asker)),
             Asker::Inside(_) => (Purpose::StepUp, challenge::id_of(&asker)),
         };
-        let digest = match &answer.token {
-            Some(token) => digest(&act, token),
-            None => digest_of_asker(&act, purpose, id),
+        let digest = match &self.token {
+            Some(token) => digest(act, token),
+            None => digest_of_asker(act, purpose, id),
         };
-        let ceremony = spend(&act, tx, &digest, purpose)?;
+        let ceremony = spend(act, tx, &digest, purpose)?;
         let mine = ceremony.filter(|one| {
             one.user_id.as_ref() == Some(challenge::user_of(&asker)) && one.binding.as_deref() == Some(id)
         });
         let Some(ceremony) = mine else { return Ok(Err(Denied::CeremonyGone)) };
-        let Ok(assertion) = &assertion else { return Ok(Err(Denied::PasskeyRefused)) };
+        let Some(assertion) = &self.assertion else { return Ok(Err(Denied::PasskeyRefused)) };
         let given = Given::Passkey(Box::new(Presented {
             assertion: assertion.clone(),
             challenge: ceremony.challenge,
-            relying_party: relying_party.clone(),
+            relying_party: self.relying_party.clone(),
         }));
-        challenge::answer_within(&act, tx, &answerer, (&given, wishes))
-    })
-    .await
+        challenge::answer_within(act, tx, answerer, (&given, wishes))
+    }
 }

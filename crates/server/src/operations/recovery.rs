@@ -274,7 +274,7 @@ fn tell(
     let expires_at = one.ready_at.max(act.now + DAY);
     let (ready_at, from) = (one.ready_at, one.from.clone());
     let message = Message::Recovery { what, links, ready_at, from, at: act.now };
-    act.write_letter(tx, user, user.email.clone(), message, expires_at)
+    act.write_letter(tx, user, message, expires_at)
 }
 
 /// Ends an open recovery, once, and says why in the journal.

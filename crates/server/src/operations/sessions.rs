@@ -306,6 +306,10 @@ pub(crate) fn mint(act: &Act, tx: &mut Tx<'_>, new: NewSession<'_>) -> Result<Mi
 }
 
 fn scope_for(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Scope, Fault> {
+    if user.external.is_some() {
+        // Whom an application keeps does nothing here but enrol.
+        return Ok(Scope::Enrolment);
+    }
     let policy = act.policy_for(tx, user)?;
     if !policy.required {
         return Ok(Scope::Full);

@@ -123,6 +123,7 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
         security_version: 0,
         created_at: act.now,
         updated_at: act.now,
+        external: None,
     };
     let must_verify = !vouched && ctx.config.accounts.email_verification == EmailVerification::Required;
     let mailer = Mailer::new(ctx, new.link);
@@ -232,7 +233,7 @@ pub async fn with_password_and_code(
         return Ok(first);
     };
     let challenge = Some(asked.token.expose().clone());
-    let answerer = Answerer { session: None, challenge, handover };
+    let answerer = Answerer { challenge, handover, ..Answerer::default() };
     match challenge::answer(ctx, visitor, answerer, (Typed::from_either(code), Wishes::default())).await? {
         Answered::SignedIn { user, session, .. } => {
             Ok(SignedInOrAsked::SignedIn { user, second_factor_is_on: true, session, trusted_device: None })
@@ -272,6 +273,10 @@ pub(crate) fn admit(
     admission: Admission<'_>,
 ) -> Result<Result<SignedInOrAsked, Denied>, Fault> {
     let Admission { user, proofs, remember, trusted, handover, gate } = admission;
+    if user.external.is_some() {
+        // A passkey may say who they are; but their account is an application's, and there is nothing to enter.
+        return Ok(Err(Denied::BadCredentials));
+    }
     let authenticators = tx.authenticators(&act.vault, &user.id)?;
     let second_factor_is_on = authenticator::second_factor_is_on(&authenticators);
     let policy = act.policy_for(tx, &user)?;

@@ -1,28 +1,25 @@
 //! The account's own page: factors, passkeys, trusted browsers, sessions; and enrolling.
 
 use askama::Template;
-use axum::http::StatusCode;
 use countersign_core::{
     backup_code::Shape,
     denied::Denied,
     ids::{AuthenticatorId, TrustedDeviceId},
     method::Method,
-    secret::Secret,
 };
 
-use super::asked::{Asked, No, see};
+use super::{
+    asked::{Asked, No, see},
+    enrol::{Codes, Place},
+};
 use crate::{
-    fault::Fault,
     http::{page, reply::Reply},
     operations::{
-        Stop,
         authenticators::{self, Authority, Removal},
-        enrol::{self, Begin, Confirm},
         passkeys, recovery,
         sessions::{self, Handover},
         trusted_devices,
     },
-    qr,
 };
 
 struct Row {
@@ -182,91 +179,9 @@ pub(super) async fn remove(asked: Asked) -> Result<Reply, No> {
     Ok(see("/account").cookies(rotated.as_ref().map(|fresh| asked.session_cookie(fresh))))
 }
 
-#[derive(Template)]
-#[template(path = "pages/totp.html")]
-struct TotpPage<'a> {
-    app: &'a str,
-    title: &'a str,
-    said: Option<String>,
-    qr: String,
-    uri: &'a str,
-    /// In groups of four, as people copy it.
-    secret: String,
-    required: bool,
-    passkeys: bool,
-}
-
-fn grouped(secret: &str) -> String {
-    let letters: Vec<char> = secret.chars().collect();
-    letters.chunks(4).map(|four| four.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
-}
-
-/// Each time the page is asked for, a new seed; the last one shown is the one that counts.
-async fn totp_page(asked: &Asked, (status, said): (StatusCode, Option<String>)) -> Result<Reply, No> {
-    let who = asked.signed_in_to_enrol().await?;
-    let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, Begin::default()).await?;
-    let page = TotpPage {
-        app: asked.app(),
-        title: "Add an authenticator app",
-        said,
-        qr: qr::svg(begun.uri.expose()).map_err(No::Fault)?,
-        uri: begun.uri.expose(),
-        secret: grouped(begun.secret.expose()),
-        required: who.session.scope != countersign_core::session::Scope::Full,
-        passkeys: asked.ctx().config.relying_party().is_some(),
-    };
-    Ok(page::reply(&page, None).status(status))
-}
-
-pub(super) async fn begin_totp(asked: Asked) -> Result<Reply, No> {
-    totp_page(&asked, (StatusCode::OK, None)).await
-}
-
-pub(super) async fn confirm_totp(asked: Asked) -> Result<Reply, No> {
-    let who = asked.signed_in_to_enrol().await?;
-    let confirm =
-        Confirm { code: asked.secret("code"), backup_codes: Some(Shape::Grouped), handover: Handover::Token };
-    match enrol::confirm_totp(asked.ctx(), &asked.visitor, &who, confirm).await {
-        Ok(done) => {
-            let cookie = done.rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
-            let reply = if done.backup_codes.is_empty() {
-                see("/account")
-            } else {
-                page::reply(&codes(&asked, &done.backup_codes), None)
-            };
-            Ok(reply.cookies(cookie))
-        }
-        Err(Stop::Denied(denied @ (Denied::WrongCode(_) | Denied::Locked { .. }))) => {
-            let said = format!("{} Scan the new code below.", page::said(&denied));
-            totp_page(&asked, (StatusCode::UNAUTHORIZED, Some(said))).await
-        }
-        Err(stop) => Err(stop.into()),
-    }
-}
-
-#[derive(Template)]
-#[template(path = "pages/codes.html")]
-struct Codes<'a> {
-    app: &'a str,
-    title: &'a str,
-    codes: Vec<&'a str>,
-}
-
-fn codes<'a>(asked: &'a Asked, all: &'a [Secret<String>]) -> Codes<'a> {
-    let codes = all.iter().map(|code| code.expose().as_str()).collect();
-    Codes { app: asked.app(), title: "Your backup codes", codes }
-}
-
-/// The page as text, for the script that asked.
-pub(super) fn codes_page(asked: &Asked, all: &[Secret<String>]) -> Result<String, No> {
-    codes(asked, all)
-        .render()
-        .map_err(|why| No::Fault(Fault::internal("a page cannot be rendered").because(why)))
-}
-
 pub(super) async fn renew_backup_codes(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let wish = (Authority::default(), Shape::Grouped);
     let fresh = authenticators::renew_backup_codes(asked.ctx(), &asked.visitor, &who, wish).await?;
-    Ok(page::reply(&codes(&asked, &fresh), None))
+    Ok(page::reply(&Codes::new(&asked, Place::Account, &fresh), None))
 }

@@ -114,6 +114,8 @@ pub(super) enum Keeps {
     TrustedDevice,
     Mail,
     Recovery,
+    /// The challenge that an application sent somebody here for.
+    Application,
 }
 
 impl Keeps {
@@ -125,13 +127,14 @@ impl Keeps {
             Self::TrustedDevice => "trusted",
             Self::Mail => "mail",
             Self::Recovery => "recovery",
+            Self::Application => "application",
         };
         format!("{prefix}countersign-{purpose}")
     }
 
     const fn seconds(self) -> u64 {
         match self {
-            Self::Challenge | Self::Mail => 10 * 60,
+            Self::Challenge | Self::Mail | Self::Application => 10 * 60,
             Self::TrustedDevice | Self::Recovery => 30 * 24 * 60 * 60,
         }
     }
@@ -287,7 +290,7 @@ impl Asked {
     }
 
     pub fn at_the_door(&self) -> Answerer {
-        Answerer { session: None, challenge: self.kept(Keeps::Challenge), handover: Handover::Token }
+        Answerer { challenge: self.kept(Keeps::Challenge), handover: Handover::Token, ..Answerer::default() }
     }
 
     /// What a first factor brought: in, before the second step, or to enrolling.

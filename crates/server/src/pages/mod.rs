@@ -3,8 +3,10 @@
 
 mod account;
 mod asked;
+mod enrol;
 mod passkeys;
 mod password;
+mod prove;
 mod recovery;
 mod second_step;
 mod sign_in;
@@ -18,7 +20,10 @@ use axum::{
     routing::{self, MethodFilter, MethodRouter},
 };
 
-use self::asked::{Asked, No};
+use self::{
+    asked::{Asked, No},
+    enrol::Place::{Account, Application},
+};
 use crate::{
     config::Config,
     ctx::Ctx,
@@ -63,12 +68,33 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(GET,  "/account",                  to(surface, account::show))
         .on(POST, "/account/revoke",           to(surface, account::revoke))
         .on(POST, "/account/remove",           to(surface, account::remove))
-        .on(GET,  "/account/totp",             to(surface, account::begin_totp))
-        .on(POST, "/account/totp",             to(surface, account::confirm_totp))
-        .on(GET,  "/account/passkey",          to(surface, passkeys::show))
-        .on(POST, "/account/passkey/options",  to(surface, passkeys::registration_options))
-        .on(POST, "/account/passkey",          to(surface, passkeys::register))
+        .on(GET,  "/account/totp",             to(surface, |asked| enrol::begin_totp(asked, Account)))
+        .on(POST, "/account/totp",             to(surface, |asked| enrol::confirm_totp(asked, Account)))
+        .on(GET,  "/account/passkey",          to(surface, |asked| enrol::show_passkey(asked, Account)))
+        .on(POST, "/account/passkey/options",  to(surface, |asked| enrol::passkey_options(asked, Account)))
+        .on(POST, "/account/passkey",          to(surface, |asked| enrol::register_passkey(asked, Account)))
+        .on(GET,  "/account/sms",              to(surface, |asked| enrol::show_sms(asked, Account)))
+        .on(POST, "/account/sms",              to(surface, |asked| enrol::sms(asked, Account)))
+        .on(GET,  "/account/email",            to(surface, |asked| enrol::show_email(asked, Account)))
+        .on(POST, "/account/email",            to(surface, |asked| enrol::email(asked, Account)))
+        .on(GET,  "/enrol-email",              to(surface, enrol::show_mailed_link))
+        .on(POST, "/enrol-email",              to(surface, enrol::mailed_link))
         .on(POST, "/account/backup-codes",     to(surface, account::renew_backup_codes))
+        .on(GET,  "/prove",                    to(surface, prove::show))
+        .on(POST, "/prove",                    to(surface, prove::answer))
+        .on(POST, "/prove/answer/options",     to(surface, prove::passkey_options))
+        .on(POST, "/prove/answer",             to(surface, prove::passkey))
+        .on(GET,  "/prove/totp",               to(surface, |asked| enrol::begin_totp(asked, Application)))
+        .on(POST, "/prove/totp",               to(surface, |asked| enrol::confirm_totp(asked, Application)))
+        .on(GET,  "/prove/passkey",            to(surface, |asked| enrol::show_passkey(asked, Application)))
+        .on(POST, "/prove/passkey/options",    to(surface, |asked| enrol::passkey_options(asked, Application)))
+        .on(POST, "/prove/passkey",            to(surface, |asked| enrol::register_passkey(asked, Application)))
+        .on(GET,  "/prove/sms",                to(surface, |asked| enrol::show_sms(asked, Application)))
+        .on(POST, "/prove/sms",                to(surface, |asked| enrol::sms(asked, Application)))
+        .on(GET,  "/prove/email",              to(surface, |asked| enrol::show_email(asked, Application)))
+        .on(POST, "/prove/email",              to(surface, |asked| enrol::email(asked, Application)))
+        .on(GET,  "/prove/done",               to(surface, prove::show_done))
+        .on(POST, "/prove/done",               to(surface, prove::done))
         .on(GET,  "/recovery",                 to(surface, recovery::show))
         .on(POST, "/recovery",                 to(surface, recovery::request))
         .on(GET,  "/recovery/begin",           to(surface, recovery::show_begin))

@@ -13,7 +13,6 @@ use crate::{
     operations::{
         Stop, authenticators,
         challenge::{self, Answered, Answerer, Carrier, Holder, Typed, Wishes},
-        sessions::Handover,
     },
 };
 
@@ -35,18 +34,14 @@ fn page(
     (offers, at_the_door): (&Offers, bool),
 ) -> Reply {
     let takes_codes = offers.has(Method::Totp) || offers.backup_codes;
-    let code_label = match (offers.has(Method::Totp), offers.backup_codes) {
-        (true, true) => "Code from your authenticator app, or a backup code",
-        (true, false) => "Code from your authenticator app",
-        _ => "A backup code",
-    };
     let page = Challenge {
         app: asked.app(),
         title: "Confirm that it is you",
+        request: None,
         said: said.as_deref(),
         wrong: status != StatusCode::OK,
         takes_codes,
-        code_label,
+        code_label: page::code_label(offers.has(Method::Totp), offers.backup_codes),
         backup_code: offers.backup_codes,
         mailed_code: offers.has(Method::EmailCode),
         texted_code: offers.has(Method::SmsCode),
@@ -63,7 +58,7 @@ fn page(
 }
 
 async fn offers(asked: &Asked) -> Result<Offers, No> {
-    let open = challenge::look_at(asked.ctx(), &asked.kept(Keeps::Challenge).unwrap_or_default()).await;
+    let open = challenge::look_at(asked.ctx(), &asked.at_the_door()).await;
     match open {
         Ok(open) => Ok(Offers { backup_codes: open.offers(Method::BackupCode), methods: open.methods }),
         Err(Stop::Denied(_)) => Err(No::Elsewhere(query::add("/sign-in", "return_to", &asked.return_to()))),
@@ -81,7 +76,7 @@ fn carrier(asked: &Asked) -> Carrier {
 }
 
 /// A code as typed, with where it comes from.
-fn typed(asked: &Asked) -> Typed {
+pub(super) fn typed(asked: &Asked) -> Typed {
     let code = Secret::new(asked.text("code"));
     match asked.text("kind").as_str() {
         "sms" => Typed { method: Method::SmsCode, code },
@@ -109,7 +104,7 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     }
 }
 
-fn news_of_sending(sent: Result<(), Stop>) -> Result<(StatusCode, Option<String>), No> {
+pub(super) fn news_of_sending(sent: Result<(), Stop>) -> Result<(StatusCode, Option<String>), No> {
     match sent {
         Ok(()) => Ok((StatusCode::OK, Some("A code is on its way.".to_owned()))),
         Err(Stop::Denied(denied)) => Ok((StatusCode::FORBIDDEN, Some(page::said(&denied)))),
@@ -137,7 +132,7 @@ pub(super) fn entered(asked: &Asked, answered: Answered) -> Result<Reply, No> {
 
 pub(super) fn within(asked: &Asked) -> Answerer {
     let session = asked.token.clone().map(Holder::Token);
-    Answerer { session, challenge: None, handover: Handover::Token }
+    Answerer { session, ..Answerer::default() }
 }
 
 async fn offers_within(asked: &Asked) -> Result<Offers, No> {

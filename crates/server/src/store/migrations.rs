@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "spent_trust",
         sql: include_str!("../../../../migrations/0009_spent_trust.sql"),
     },
+    Migration { version: 10, name: "service", sql: include_str!("../../../../migrations/0010_service.sql") },
 ];
 
 struct Migration {

@@ -21,6 +21,7 @@ mod postgres;
 mod purge;
 mod queue;
 mod recoveries;
+mod service;
 mod sessions;
 mod sqlite;
 mod users;

@@ -36,6 +36,16 @@ impl Tx<'_> {
         Ok(inserted == 1)
     }
 
+    pub fn organisation(&mut self, id: &OrganisationId) -> Result<Option<Organisation>, Fault> {
+        self.row(
+            "SELECT id, external_id, name, second_factor_required, methods, created_at, recovery_wait,
+                    trust_lasts
+             FROM organisations WHERE id = $1",
+            &[id.into()],
+            |row| read(row, 0),
+        )
+    }
+
     pub fn organisation_by_external_id(&mut self, external_id: &str) -> Result<Option<Organisation>, Fault> {
         self.row(
             "SELECT id, external_id, name, second_factor_required, methods, created_at, recovery_wait,
@@ -82,6 +92,19 @@ impl Tx<'_> {
             "INSERT INTO memberships (organisation_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (organisation_id, user_id) DO NOTHING",
             &[organisation.into(), user.into(), role.as_str().into(), now.into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn set_role(
+        &mut self,
+        organisation: &OrganisationId,
+        user: &UserId,
+        role: Role,
+    ) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE memberships SET role = $3 WHERE organisation_id = $1 AND user_id = $2",
+            &[organisation.into(), user.into(), role.as_str().into()],
         )?;
         Ok(())
     }

@@ -1,6 +1,11 @@
 //! Rows of `users`.
 
-use countersign_core::{ids::UserId, method::Method, time::Timestamp, user::User};
+use countersign_core::{
+    ids::{OrganisationId, UserId},
+    method::Method,
+    time::Timestamp,
+    user::{External, User},
+};
 
 use crate::{
     fault::Fault,
@@ -12,7 +17,8 @@ macro_rules! user_columns {
     () => {
         "users.id, users.email, users.email_verified_at, users.name, users.family_name, users.image,
          users.password, users.password_by_mail, users.second_factor_required, users.preferred_method,
-         users.security_version, users.created_at, users.updated_at"
+         users.security_version, users.created_at, users.updated_at, users.organisation_id, users.external_id,
+         users.contact_email"
     };
 }
 pub(crate) use user_columns;
@@ -33,17 +39,25 @@ pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<User, Fault> {
         security_version: row.get(first + 10)?,
         created_at: row.get(first + 11)?,
         updated_at: row.get(first + 12)?,
+        external: match (row.get(first + 13)?, row.get(first + 14)?) {
+            (Some(organisation_id), Some(id)) => {
+                Some(Box::new(External { organisation_id, id, mailbox: row.get(first + 15)? }))
+            }
+            _ => None,
+        },
     })
 }
 
 impl Tx<'_> {
-    /// Says whether the user is new: an address belongs to one user only.
+    /// Says whether the user is new: an address belongs to one user only, and so does an application's name.
     pub fn insert_user(&mut self, user: &User) -> Result<bool, Fault> {
+        let external = user.external.as_ref();
         let inserted = self.execute(
             "INSERT INTO users (id, email, email_verified_at, name, family_name, image, password, password_by_mail,
-                                second_factor_required, preferred_method, security_version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-             ON CONFLICT (email) DO NOTHING",
+                                second_factor_required, preferred_method, security_version, created_at, updated_at,
+                                organisation_id, external_id, contact_email)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             ON CONFLICT DO NOTHING",
             &[
                 (&user.id).into(),
                 user.email.as_str().into(),
@@ -58,6 +72,9 @@ impl Tx<'_> {
                 user.security_version.into(),
                 user.created_at.into(),
                 user.updated_at.into(),
+                external.map(|one| one.organisation_id.as_str()).into(),
+                external.map(|one| one.id.as_str()).into(),
+                external.and_then(|one| one.mailbox.as_deref()).into(),
             ],
         )?;
         Ok(inserted == 1)
@@ -69,12 +86,44 @@ impl Tx<'_> {
         })
     }
 
+    /// Whoever signs in by this address. People of other applications do not.
     pub fn user_by_email(&mut self, email: &str) -> Result<Option<User>, Fault> {
         self.row(
-            concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1"),
+            concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1 AND external_id IS NULL"),
             &[email.into()],
             |row| read(row, 0),
         )
+    }
+
+    /// An application's person.
+    pub fn user_by_external_id(
+        &mut self,
+        organisation: &OrganisationId,
+        external_id: &str,
+    ) -> Result<Option<User>, Fault> {
+        self.row(
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM users WHERE organisation_id = $1 AND external_id = $2"
+            ),
+            &[organisation.into(), external_id.into()],
+            |row| read(row, 0),
+        )
+    }
+
+    /// What an application says of its person from now on.
+    pub fn describe_external_user(
+        &mut self,
+        id: &UserId,
+        (name, mailbox): (&str, Option<&str>),
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE users SET name = $2, contact_email = $3, updated_at = $4 WHERE id = $1",
+            &[id.into(), name.into(), mailbox.into(), now.into()],
+        )?;
+        Ok(())
     }
 
     pub fn rename_user(&mut self, user: &User, now: Timestamp) -> Result<(), Fault> {
@@ -164,7 +213,9 @@ impl Tx<'_> {
 
     /// Whether anybody has an account.
     pub fn any_user(&mut self) -> Result<bool, Fault> {
-        Ok(self.row("SELECT id FROM users LIMIT 1", &[], |row| row.get::<String>(0))?.is_some())
+        Ok(self
+            .row("SELECT id FROM users WHERE external_id IS NULL LIMIT 1", &[], |row| row.get::<String>(0))?
+            .is_some())
     }
 
     /// Verifies the address if it is still the one the link was sent to.

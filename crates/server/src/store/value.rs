@@ -3,7 +3,7 @@
 use countersign_core::{
     ids::{
         ApiKeyId, AuthenticatorId, ChallengeId, EventId, LinkId, MailSignInId, OneTimeCodeId, OrganisationId,
-        OutboxId, RecoveryId, SessionId, TrustedDeviceId, UserId,
+        OutboxId, RecoveryId, ServiceKeyId, SessionId, TrustedDeviceId, UserId,
     },
     time::Timestamp,
 };
@@ -196,6 +196,7 @@ ids! {
     EventId,
     OrganisationId,
     ApiKeyId,
+    ServiceKeyId,
     OutboxId,
 }
 

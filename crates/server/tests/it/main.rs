@@ -26,6 +26,7 @@ mod recovery;
 mod refresh;
 mod refusals;
 mod security;
+mod service;
 mod slugbase;
 mod slugbase_transcript;
 mod smtp_sink;

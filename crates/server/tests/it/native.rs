@@ -393,7 +393,7 @@ async fn a_phone_is_enrolled_by_its_code_and_answers_the_second_step() {
     let done = home.post("/v1/authenticators/sms/confirm", json!({ "code": code })).await.expect(200);
     take(&mut home, &done);
     assert_eq!(done.body["backup_codes"].as_array().unwrap().len(), 10);
-    home.post("/v1/authenticators/sms/confirm", json!({ "code": code })).await.expect(410);
+    home.post("/v1/authenticators/sms/confirm", json!({ "code": code })).await.expect(409);
 
     world.advance(31);
     let (mut door, challenge) = asked(&world).await;

@@ -94,11 +94,12 @@ pub async fn enrol_totp(world: &World, who: &SignedIn) -> (Confirmed, String) {
     let begin = Begin { password: Some(password()), ..Begin::default() };
     let begun = enrol::begin_totp(&world.ctx, &nobody(), who, begin).await.unwrap();
     let confirm = Confirm {
+        method: Method::Totp,
         code: Secret::new(world.totp(begun.uri.expose())),
         backup_codes: Some(Shape::Grouped),
         handover: Handover::Nothing,
     };
-    let confirmed = enrol::confirm_totp(&world.ctx, &nobody(), who, confirm).await.unwrap();
+    let confirmed = enrol::confirm_code(&world.ctx, &nobody(), who, confirm).await.unwrap();
     world.advance(30);
     (confirmed, begun.uri.expose().clone())
 }

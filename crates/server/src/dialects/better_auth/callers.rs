@@ -357,7 +357,12 @@ impl Asked {
     pub async fn answerer(&self) -> Result<Answerer, No> {
         let session = self.current_within(Reach::Enrolment).await?.and(self.session_token.clone());
         let session = session.map(Holder::Token);
-        Ok(Answerer { session, challenge: self.challenge_token(), handover: Handover::Token })
+        Ok(Answerer {
+            session,
+            challenge: self.challenge_token(),
+            handover: Handover::Token,
+            ..Answerer::default()
+        })
     }
 
     /// The session cookie again, with the same token.

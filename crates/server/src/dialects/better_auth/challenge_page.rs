@@ -31,7 +31,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
 /// The page as it stands, with what was just said; where no challenge is open, on to where the person was going.
 async fn page(asked: &Asked, (status, said): (StatusCode, Option<&str>)) -> Result<Reply, No> {
     let then = then(asked);
-    let open = match challenge::look_at(asked.ctx(), &asked.challenge_token().unwrap_or_default()).await {
+    let open = match challenge::look_at(asked.ctx(), &answerer(asked)).await {
         Ok(open) => open,
         Err(Stop::Denied(_)) => {
             let lost = query::add(&then, "error", "INVALID_TWO_FACTOR_COOKIE");
@@ -40,6 +40,7 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<&str>)) -> Resu
         Err(stop) => return Err(stop.into()),
     };
     let page = Challenge {
+        request: None,
         app: &asked.ctx().config.app_name,
         title: "Confirm that it is you",
         said,

@@ -68,7 +68,7 @@ pub(super) async fn verify(asked: Asked, method: Method) -> Result<Reply, No> {
                 });
                 [surface.session(&session), surface.clear(CHALLENGE)].into_iter().chain(kept).collect()
             }
-            Answered::ProvenOnly { user } => {
+            Answered::ProvenOnly { user, .. } => {
                 body["user"] = wire::user(&user, true);
                 vec![surface.clear(CHALLENGE)]
             }

@@ -138,7 +138,7 @@ impl Asked {
             Some(Bearer::Challenge(challenge)) => (None, Some(challenge.expose().clone())),
             None => return Err(Denied::NotSignedIn.into()),
         };
-        Ok(Answerer { session, challenge, handover: Handover::Refresh(WIRE) })
+        Ok(Answerer { session, challenge, handover: Handover::Refresh(WIRE), ..Answerer::default() })
     }
 }
 

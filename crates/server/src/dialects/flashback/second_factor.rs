@@ -102,8 +102,8 @@ pub(super) async fn verify_setup(asked: Asked) -> Result<Reply, No> {
     if method == Method::EmailCode {
         enrol::finish_email(ctx, visitor, code.expose()).await?;
     } else {
-        let confirm = Confirm { code, backup_codes: None, handover: Handover::Nothing };
-        enrol::confirm_totp(ctx, visitor, &who, confirm).await?;
+        let confirm = Confirm { method: Method::Totp, code, backup_codes: None, handover: Handover::Nothing };
+        enrol::confirm_code(ctx, visitor, &who, confirm).await?;
     }
     Ok(Reply::json(&done("MFA setup verified and enabled")))
 }
@@ -135,7 +135,7 @@ pub(super) async fn verified(asked: &Asked, answered: Answered) -> Result<Reply,
     let (who, minted) = match answered {
         Answered::SignedIn { user, session, .. } => (user, Some(session)),
         Answered::Proven { who, rotated } => (who.user, rotated),
-        Answered::ProvenOnly { user } => (user, None),
+        Answered::ProvenOnly { user, .. } => (user, None),
     };
     let minted = minted.ok_or(Denied::NotSignedIn)?;
     let who = SignedIn { session: minted.session, user: who, second_factor_is_on: true };

@@ -1,6 +1,6 @@
 //! The three routes of the second factor (contract §5).
 
-use countersign_core::{backup_code::Shape, secret::Secret};
+use countersign_core::{backup_code::Shape, method::Method, secret::Secret};
 use serde_json::json;
 
 use super::{callers::Asked, errors::No};
@@ -36,8 +36,8 @@ pub(super) async fn setup(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn verify(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in_to_enrol().await?;
     let code = asked.body(|body| body.secret("token"))?;
-    let confirm = Confirm { code, backup_codes: None, handover: Handover::Nothing };
-    enrol::confirm_totp(asked.ctx(), &asked.visitor, &who, confirm).await?;
+    let confirm = Confirm { method: Method::Totp, code, backup_codes: None, handover: Handover::Nothing };
+    enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
     Ok(Reply::json(&json!({ "message": "2FA enabled successfully" })))
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{callers::Asked, errors::No, reference, wire};
 use crate::{
-    http::reply::Reply,
+    http::{openapi, reply::Reply},
     operations::{
         accounts::{self, Farewell, FarewellTaken, PasswordChange, ProfileChange},
         emails::LinkShape,
@@ -63,5 +63,5 @@ pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn openapi(asked: Asked) -> Result<Reply, No> {
     let config = &asked.ctx().config;
-    Ok(Reply::json(&reference::openapi(&config.app_name, config.origin())))
+    Ok(Reply::json(&openapi::document(reference::GROUPS, (&config.app_name, config.origin()))))
 }

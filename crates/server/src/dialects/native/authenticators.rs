@@ -1,7 +1,7 @@
 //! Factors: what there is, enrolling, removing, backup codes.
 
 use axum::http::StatusCode;
-use countersign_core::{backup_code::Shape, challenge::Wants, denied::Denied, method::Method};
+use countersign_core::{backup_code::Shape, method::Method};
 use serde_json::json;
 
 use super::{
@@ -13,9 +13,9 @@ use crate::{
     http::reply::Reply,
     operations::{
         authenticators::{self, Authority, Removal},
-        challenge::{self, Answered, Carrier, Typed, Wishes},
+        challenge::{self, Carrier},
         enrol::{self, Begin, Confirm},
-        sessions::{self, Handover, Minted},
+        sessions::{Handover, Minted},
     },
     qr,
 };
@@ -53,12 +53,16 @@ fn session(asked: &Asked, rotated: Option<&Minted>) -> serde_json::Value {
 
 /// The backup codes are shown here and nowhere else. The first factor gives the session a new token.
 pub(super) async fn confirm_totp(asked: Asked) -> Result<Reply, No> {
-    let code = asked.body(|body| body.secret("code"))?;
+    confirm(&asked, Method::Totp).await
+}
+
+async fn confirm(asked: &Asked, method: Method) -> Result<Reply, No> {
+    let code = asked.body(|body| body.some_secret("code"))?;
     let who = asked.signed_in_to_enrol().await?;
-    let confirm = Confirm { code, backup_codes: Some(Shape::Grouped), handover: Handover::Token };
-    let done = enrol::confirm_totp(asked.ctx(), &asked.visitor, &who, confirm).await?;
+    let confirm = Confirm { method, code, backup_codes: Some(Shape::Grouped), handover: Handover::Token };
+    let done = enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
     Ok(Reply::json(&json!({
-        "session": session(&asked, done.rotated.as_ref()),
+        "session": session(asked, done.rotated.as_ref()),
         "backup_codes": wire::exposed(&done.backup_codes),
     })))
 }
@@ -74,27 +78,7 @@ pub(super) async fn begin_sms(asked: Asked) -> Result<Reply, No> {
 
 /// A phone is never the only way: backup codes come with it (SEC-032).
 pub(super) async fn confirm_sms(asked: Asked) -> Result<Reply, No> {
-    let code = asked.body(|body| body.some_secret("code"))?;
-    asked.signed_in_to_enrol().await?;
-    let offered =
-        (Typed { method: Method::SmsCode, code }, Wishes { wants: Wants::Enrolment, ..Wishes::default() });
-    let answered = challenge::answer(asked.ctx(), &asked.visitor, asked.inside(), offered).await?;
-    let Answered::Proven { who, rotated } = answered else { return Err(Denied::NoEnrolment.into()) };
-    // The first factor begins the session anew.
-    let who = match &rotated {
-        Some(fresh) => sessions::require(asked.ctx(), Some(fresh.token.expose())).await?,
-        None => who,
-    };
-    let overview = authenticators::overview(asked.ctx(), &who).await?;
-    let codes = match overview.backup_codes_left {
-        0 => {
-            let wish = (Authority::default(), Shape::Grouped);
-            authenticators::renew_backup_codes(asked.ctx(), &asked.visitor, &who, wish).await?
-        }
-        _ => Vec::new(),
-    };
-    let body = json!({ "session": session(&asked, rotated.as_ref()), "backup_codes": wire::exposed(&codes) });
-    Ok(Reply::json(&body))
+    confirm(&asked, Method::SmsCode).await
 }
 
 pub(super) async fn enable_email(asked: Asked) -> Result<Reply, No> {

@@ -8,8 +8,11 @@ use axum::{
 };
 use countersign_core::{
     denied::Denied,
+    service::{KEY_PREFIX, ServiceKey},
     session::{Reach, Visitor},
 };
+
+use percent_encoding::percent_decode_str;
 
 use super::errors::No;
 use crate::{
@@ -25,7 +28,8 @@ use crate::{
     },
     operations::{
         challenge::{Answerer, Holder},
-        sessions::{self, Current, Handover, Renewal, SignedIn},
+        service,
+        sessions::{self, Current, Renewal, SignedIn},
     },
 };
 
@@ -95,6 +99,22 @@ impl Asked {
         rest.split('/').next().unwrap_or_default()
     }
 
+    /// The same with its escapes undone; `None` if it is no text then.
+    pub fn decoded_after(&self, start: &str) -> Option<String> {
+        let decoded = percent_decode_str(self.path_after(start)).decode_utf8().ok()?;
+        (!decoded.contains('\0')).then(|| decoded.into_owned())
+    }
+
+    pub fn last_segment(&self) -> &str {
+        self.parts.uri.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The application whose key came along. No cookie stands for one.
+    pub async fn service_key(&self) -> Result<ServiceKey, No> {
+        let key = bearer(&self.parts.headers).filter(|key| key.starts_with(KEY_PREFIX));
+        Ok(service::bearer(self.ctx(), key.ok_or(Denied::NotSignedIn)?).await?)
+    }
+
     /// The live session, which may do everything.
     pub async fn signed_in(&self) -> Result<SignedIn, No> {
         self.within(Reach::Everything).await
@@ -121,6 +141,6 @@ impl Asked {
     /// By the session that came along, whatever it is worth.
     pub fn inside(&self) -> Answerer {
         let session = self.token.clone().map(Holder::Token);
-        Answerer { session, challenge: None, handover: Handover::Token }
+        Answerer { session, ..Answerer::default() }
     }
 }

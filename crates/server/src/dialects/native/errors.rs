@@ -30,6 +30,23 @@ impl No {
     pub const CROSS_SITE: Self =
         Self::Only(403, "cross-site", "Requests with a cookie must come from a page of this server");
     pub const DEVICE: Self = Self::Only(404, "trusted-device-not-found", "There is no such trusted device");
+    pub const RETURN_URL: Self =
+        Self::Only(400, "return-url-not-allowed", "The key may not send people back to this return_url");
+    pub const RETURN_URLS: Self = Self::Only(
+        400,
+        "return-urls-invalid",
+        "return_urls are up to 20 whole https addresses without a fragment, or http ones of this machine",
+    );
+    pub const TEXT: Self = Self::Only(
+        400,
+        "text-invalid",
+        "A text that people read is too long, empty, or holds characters that they would not see",
+    );
+    pub const METHODS: Self = Self::Only(
+        400,
+        "methods-invalid",
+        "methods are some of passkey, totp, sms_code, email_code, backup_code",
+    );
     pub const METHOD: Self = Self::Only(404, "unknown-method", "There is no such method");
 }
 

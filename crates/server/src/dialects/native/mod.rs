@@ -8,6 +8,7 @@ mod organisation;
 mod passkeys;
 mod recovery;
 pub mod reference;
+mod service;
 mod sessions;
 mod sign_in;
 mod wire;
@@ -35,7 +36,7 @@ use crate::{
         client_ip,
         limits::Rule,
         reply::Reply,
-        routes::{DELETE, GET, PATCH, POST, Routes},
+        routes::{DELETE, GET, PATCH, POST, PUT, Routes},
         visitor,
     },
 };
@@ -115,6 +116,20 @@ fn table() -> Routes<Arc<Surface>> {
         .on(GET,    "/v1/members/{id}/recovery",             to(organisation::recovery))
         .on(POST,   "/v1/members/{id}/recovery/shorten",     to(organisation::shorten))
         .on(POST,   "/v1/members/{id}/recovery/approve",     to(organisation::approve))
+        .on(GET,    "/v1/service-keys",                      to(service::list_keys))
+        .on(POST,   "/v1/service-keys",                      to(service::create_key))
+        .on(DELETE, "/v1/service-keys/{id}",                 to(service::revoke_key))
+        // For applications that have a login of their own.
+        .on(POST,   "/v1/service/challenges",                to(service::open))
+        .on(GET,    "/v1/service/challenges/{id}",           to(service::standing))
+        .on(POST,   "/v1/service/challenges/{id}/code",      to(service::send_code))
+        .on(POST,   "/v1/service/challenges/{id}/passkey/options", to(service::passkey_options))
+        .on(POST,   "/v1/service/challenges/{id}/verify",    to(service::verify))
+        .on(GET,    "/v1/service/users/{id}",                to(service::show))
+        .on(PUT,    "/v1/service/users/{id}",                to(service::describe))
+        .on(DELETE, "/v1/service/users/{id}",                to(service::delete))
+        .on(POST,   "/v1/service/users/{id}/reset",          to(service::reset))
+        .on(DELETE, "/v1/service/users/{id}/authenticators/{method}", to(service::remove))
 }
 
 fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
@@ -132,6 +147,8 @@ fn speak(ctx: &Arc<Ctx>) -> Result<Router, Fault> {
 /// By the beginnings of paths, which are also what is counted.
 #[rustfmt::skip]
 const LIMITS: &[(&[&str], Rule)] = &[
+    // One address speaks for all of an application's people, whose guesses are counted one by one.
+    (&["/v1/service/"], Rule::new(10, 2_000)),
     (&["/v1/accounts", "/v1/sessions/mail", "/v1/recovery", "/v1/password-reset"], Rule::new(60, 10)),
     (&["/v1/sessions", "/v1/challenge", "/v1/session/step-up", "/v1/account/password"], Rule::new(10, 10)),
     (&[""], Rule::new(10, 100)),

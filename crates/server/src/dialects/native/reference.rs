@@ -1,74 +1,16 @@
 //! What each route takes and answers: the one source of the OpenAPI document, of `/docs` and of `docs/api.md`. A
 //! test holds it against the table of routes.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
-use serde_json::{Map, Value, json};
 
 use crate::{
     ctx::Ctx,
-    http::{page, reply::Reply},
+    http::{
+        openapi::{By, Group, Kind, Member, may, must, row},
+        page,
+        reply::Reply,
+    },
 };
-
-/// Whose request it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    Anybody,
-    /// A session, which may be one that only enrols.
-    Enrolling,
-    Session,
-    /// A session with a second factor of the last five minutes (RFC 9470).
-    Fresh,
-    /// An administrator, freshly proven.
-    Administrator,
-}
-
-/// A member of a body.
-#[derive(Clone, Copy, Debug)]
-pub struct Member {
-    pub name: &'static str,
-    pub kind: Kind,
-    pub required: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    Text,
-    Email,
-    Flag,
-    Number,
-    Texts,
-    Object,
-}
-
-/// One route.
-#[derive(Debug)]
-pub struct Row {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub by: By,
-    pub body: &'static [Member],
-    pub status: u16,
-    /// Members of the answer; none is an empty body.
-    pub answer: &'static [&'static str],
-    pub what: &'static str,
-}
-
-/// Rows that belong together.
-#[derive(Debug)]
-pub struct Group {
-    pub name: &'static str,
-    pub rows: &'static [Row],
-}
-
-const fn must(name: &'static str) -> Member {
-    Member { name, kind: Kind::Text, required: true }
-}
-
-const fn may(name: &'static str, kind: Kind) -> Member {
-    Member { name, kind, required: false }
-}
 
 const EMAIL: Member = Member { name: "email", kind: Kind::Email, required: true };
 const PASSWORD: Member = must("password");
@@ -86,27 +28,24 @@ const DOOR: &[Member] = &[
 const CAME: &[&str] = &["session", "user", "trusted_device"];
 const OPTIONS: &[&str] =
     &["ceremony", "challenge", "rpId", "timeout", "userVerification", "allowCredentials"];
+const PERSON: &[&str] =
+    &["external_id", "email", "name", "authenticators", "backup_codes_left", "created_at"];
 const STANDING: &[&str] =
     &["state", "reference", "started_at", "ready_at", "expires_at", "shortened", "from"];
-
-#[rustfmt::skip]
-const fn row(method: &'static str, path: &'static str, by: By, body: &'static [Member], (status, answer): (u16, &'static [&'static str]), what: &'static str) -> Row {
-    Row { method, path, by, body, status, answer, what }
-}
 
 #[rustfmt::skip]
 pub const GROUPS: &[Group] = &[
     Group { name: "Coming in", rows: &[
         row("POST", "/v1/accounts", By::Anybody, &[EMAIL, PASSWORD, may("name", Kind::Text), may("remember", Kind::Flag)], (201, &["user", "session"]), "a new account; `session` is `null` where the address must be verified first"),
-        row("POST", "/v1/sessions", By::Anybody, &[must("email"), PASSWORD, may("remember", Kind::Flag), may("trusted_device", Kind::Text)], (201, CAME), "or 200 `{challenge, methods}`"),
+        row("POST", "/v1/sessions", By::Anybody, &[must("email"), PASSWORD, may("remember", Kind::Flag), may("trusted_device", Kind::Text)], (201, CAME), "or 200 `{challenge, methods}`").or(200),
         row("POST", "/v1/sessions/passkey/options", By::Anybody, &[], (200, OPTIONS), "for `navigator.credentials.get()`"),
-        row("POST", "/v1/sessions/passkey", By::Anybody, &[must("ceremony"), RESPONSE, may("remember", Kind::Flag)], (201, CAME), "as `/v1/sessions`"),
+        row("POST", "/v1/sessions/passkey", By::Anybody, &[must("ceremony"), RESPONSE, may("remember", Kind::Flag)], (201, CAME), "as `/v1/sessions`").or(200),
         row("POST", "/v1/sessions/mail/code", By::Anybody, &[EMAIL, may("browser", Kind::Text)], (202, &["browser"]), "mails a code; keep `browser`, it comes back with the code"),
-        row("POST", "/v1/sessions/mail", By::Anybody, &[must("email"), must("code"), must("browser"), may("name", Kind::Text), may("trusted_device", Kind::Text)], (201, CAME), "as `/v1/sessions`"),
+        row("POST", "/v1/sessions/mail", By::Anybody, &[must("email"), must("code"), must("browser"), may("name", Kind::Text), may("trusted_device", Kind::Text)], (201, CAME), "as `/v1/sessions`").or(200),
         row("POST", "/v1/challenge", By::Anybody, &[must("challenge")], (200, &["methods", "backup_codes_left"]), "what it may be answered with"),
         row("POST", "/v1/challenge/code", By::Anybody, &[must("challenge"), may("method", Kind::Text)], (202, &[]), "mails a code, or texts one for `sms_code`"),
         row("POST", "/v1/challenge/passkey/options", By::Anybody, &[must("challenge")], (200, OPTIONS), "for the second step"),
-        row("POST", "/v1/challenge/verify", By::Anybody, DOOR, (201, CAME), "the second step: `code`, or `ceremony` and `response`"),
+        row("POST", "/v1/challenge/verify", By::Anybody, DOOR, (201, CAME), "the second step: `code`, or `ceremony` and `response`").or(200),
         row("POST", "/v1/password-reset", By::Anybody, &[EMAIL], (202, &[]), "mails a link to the hosted page, whoever that is"),
         row("POST", "/v1/password-reset/complete", By::Anybody, &[must("token"), must("new")], (204, &[]), "all sessions end, the second factor stays"),
     ] },
@@ -127,7 +66,7 @@ pub const GROUPS: &[Group] = &[
     ] },
     Group { name: "Account and factors", rows: &[
         row("PATCH", "/v1/account", By::Session, &[may("name", Kind::Text)], (200, &["user"]), "changes the name"),
-        row("DELETE", "/v1/account", By::Fresh, &[may("password", Kind::Text)], (204, &[]), "or 202 where a mail asks once more"),
+        row("DELETE", "/v1/account", By::Fresh, &[may("password", Kind::Text)], (204, &[]), "or 202 where a mail asks once more").or(202),
         row("POST", "/v1/account/password", By::Session, &[must("current"), must("new")], (200, &["session"]), "other sessions and trusted devices end"),
         row("GET", "/v1/authenticators", By::Enrolling, &[], (200, &["authenticators", "preferred", "required", "allowed", "backup_codes_left"]), "what is enrolled, and what would count"),
         row("POST", "/v1/authenticators/totp", By::Enrolling, &[may("password", Kind::Text)], (201, &["uri", "secret", "qr"]), "begins; nothing is in force yet"),
@@ -158,116 +97,27 @@ pub const GROUPS: &[Group] = &[
         row("POST", "/v1/members/{id}/recovery/shorten", By::Administrator, &[must("reference"), must("reason")], (200, &["recovery"]), "to an hour; of privileged people another administrator must agree"),
         row("POST", "/v1/members/{id}/recovery/approve", By::Administrator, &[], (200, &["recovery"]), "agrees"),
     ] },
+    Group { name: "Service keys", rows: &[
+        row("GET", "/v1/service-keys", By::Session, &[], (200, &["service_keys"]), "those of the organisation that one administers"),
+        row("POST", "/v1/service-keys", By::Administrator, &[must("name"), may("return_urls", Kind::Texts)], (201, &["id", "name", "key", "organisation", "return_urls", "created_at", "expires_at"]), "`key` is shown once; people read `name` when they are asked"),
+        row("DELETE", "/v1/service-keys/{id}", By::Administrator, &[], (204, &[]), "dead at once"),
+    ] },
+    Group { name: "For applications with a login of their own", rows: &[
+        row("POST", "/v1/service/challenges", By::Service, &[Member { name: "user", kind: Kind::Person, required: true }, may("methods", Kind::Texts), may("reason", Kind::Text), may("transaction", Kind::Text), may("return_url", Kind::Text)], (201, &["id", "url", "methods", "expires_at"]), "asks one of your people; send them to `url`, or verify what they tell you"),
+        row("GET", "/v1/service/challenges/{id}", By::Service, &[], (200, &["id", "state", "methods", "expires_at"]), "`pending`, `passed`, `failed` or `expired`"),
+        row("POST", "/v1/service/challenges/{id}/code", By::Service, &[may("method", Kind::Text)], (202, &[]), "mails a code, or texts one for `sms_code`"),
+        row("POST", "/v1/service/challenges/{id}/passkey/options", By::Service, &[], (200, OPTIONS), "for a page of this server's domain"),
+        row("POST", "/v1/service/challenges/{id}/verify", By::Service, &[may("method", Kind::Text), may("code", Kind::Text), may("return_code", Kind::Text), may("ceremony", Kind::Text), RESPONSE], (200, &["verified", "external_id", "amr", "acr", "assertion"]), "`code`, or `return_code` as it came back with the browser; the assertion is a JWT, told once"),
+        row("GET", "/v1/service/users/{id}", By::Service, &[], (200, PERSON), "by your own id for them"),
+        row("PUT", "/v1/service/users/{id}", By::Service, &[may("email", Kind::Email), may("name", Kind::Text)], (200, PERSON), "brings somebody, or says anew who they are"),
+        row("DELETE", "/v1/service/users/{id}", By::Service, &[], (204, &[]), "forgets them"),
+        row("POST", "/v1/service/users/{id}/reset", By::Service, &[], (204, &[]), "every factor is gone; they enrol anew when they are next asked"),
+        row("DELETE", "/v1/service/users/{id}/authenticators/{method}", By::Service, &[], (204, &[]), "removes a method"),
+    ] },
     Group { name: "This reference", rows: &[
         row("GET", "/v1/openapi.json", By::Anybody, &[], (200, &["openapi", "info", "paths", "components"]), "as OpenAPI 3.1"),
     ] },
 ];
-
-impl By {
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Anybody => "anybody",
-            Self::Enrolling => "session, also an enrolling one",
-            Self::Session => "session",
-            Self::Fresh => "session, fresh proof",
-            Self::Administrator => "administrator, fresh proof",
-        }
-    }
-}
-
-impl Member {
-    fn schema(&self) -> Value {
-        match self.kind {
-            Kind::Text => json!({ "type": "string" }),
-            Kind::Email => json!({ "type": "string", "format": "email" }),
-            Kind::Flag => json!({ "type": "boolean" }),
-            Kind::Number => json!({ "type": "integer", "minimum": 0 }),
-            Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
-            Kind::Object => json!({ "type": "object" }),
-        }
-    }
-
-    /// As the tables for people write it.
-    pub fn written(&self) -> String {
-        format!("`{}{}`", self.name, if self.required { "" } else { "?" })
-    }
-}
-
-impl Row {
-    fn operation(&self, group: &str) -> Value {
-        let mut operation = json!({
-            "tags": [group], "summary": self.what,
-            "responses": {
-                self.status.to_string(): self.success(),
-                "default": { "description": "A problem", "content": { "application/problem+json": {
-                    "schema": { "$ref": "#/components/schemas/Problem" } } } },
-            },
-        });
-        // The first step of signing in has two good answers.
-        if self.answer == CAME || self.method == "DELETE" && self.path == "/v1/account" {
-            let other = if self.answer == CAME { 200 } else { 202 };
-            operation["responses"][other.to_string()] =
-                json!({ "description": "Not yet: something else first" });
-        }
-        if self.by != By::Anybody {
-            operation["security"] = json!([{ "session": [] }]);
-        }
-        if !self.body.is_empty() {
-            let properties: Map<String, Value> =
-                self.body.iter().map(|one| (one.name.to_owned(), one.schema())).collect();
-            let required: Vec<_> = self.body.iter().filter(|one| one.required).map(|one| one.name).collect();
-            let schema = json!({ "type": "object", "properties": properties, "required": required });
-            operation["requestBody"] =
-                json!({ "required": true, "content": { "application/json": { "schema": schema } } });
-        }
-        let named: Vec<_> = self
-            .path
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-            .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
-            .collect();
-        if !named.is_empty() {
-            operation["parameters"] = json!(named);
-        }
-        operation
-    }
-
-    fn success(&self) -> Value {
-        if self.answer.is_empty() {
-            return json!({ "description": self.what });
-        }
-        let properties: Map<String, Value> =
-            self.answer.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-        let schema = json!({ "type": "object", "properties": properties, "required": self.answer });
-        json!({ "description": self.what, "content": { "application/json": { "schema": schema } } })
-    }
-}
-
-/// The OpenAPI 3.1 document.
-pub fn openapi(app: &str, origin: &str) -> Value {
-    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for group in GROUPS {
-        for row in group.rows {
-            paths.entry(row.path).or_default().insert(row.method.to_lowercase(), row.operation(group.name));
-        }
-    }
-    json!({
-        "openapi": "3.1.0",
-        "info": { "title": app, "version": env!("CARGO_PKG_VERSION") },
-        "servers": [{ "url": origin }],
-        "paths": paths,
-        "components": {
-            "securitySchemes": { "session": { "type": "http", "scheme": "bearer" } },
-            "schemas": { "Problem": {
-                "type": "object", "required": ["type", "title", "status"],
-                "properties": {
-                    "type": { "type": "string" }, "title": { "type": "string" },
-                    "status": { "type": "integer" }, "errors": { "type": "array" },
-                },
-            } },
-        },
-    })
-}
 
 #[derive(Template)]
 #[template(path = "pages/docs.html")]

@@ -105,12 +105,12 @@ pub(super) async fn with_mailed_code(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) fn at_the_door(token: String) -> Answerer {
-    Answerer { session: None, challenge: Some(token), handover: Handover::Token }
+    Answerer { challenge: Some(token), handover: Handover::Token, ..Answerer::default() }
 }
 
 pub(super) async fn look_at_challenge(asked: Asked) -> Result<Reply, No> {
     let token = asked.body(|body| body.text("challenge"))?;
-    let open = challenge::look_at(asked.ctx(), &token).await?;
+    let open = challenge::look_at(asked.ctx(), &at_the_door(token)).await?;
     let body = json!({ "methods": open.methods, "backup_codes_left": open.backup_codes_left });
     Ok(Reply::json(&body))
 }

@@ -38,8 +38,9 @@ pub(super) async fn confirm(asked: Asked) -> Result<Reply, No> {
     let typed = wire::code(&asked.code()?);
     // A code from a sheet confirms no app; it is no guess at its code either.
     let code = if typed.method == Method::Totp { typed.code } else { Secret::default() };
-    let confirm = Confirm { code, backup_codes: Some(Shape::Hex), handover: asked.handover() };
-    let confirmed = enrol::confirm_totp(asked.ctx(), &asked.visitor, who, confirm).await?;
+    let confirm =
+        Confirm { method: Method::Totp, code, backup_codes: Some(Shape::Hex), handover: asked.handover() };
+    let confirmed = enrol::confirm_code(asked.ctx(), &asked.visitor, who, confirm).await?;
     let body = json!({ "backup_codes": wire::exposed(&confirmed.backup_codes) });
     asked.rotated(Reply::json(&body), &confirmed.who.user, confirmed.rotated).await
 }

@@ -94,7 +94,7 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier
                 None => return Ok(Err(Denied::NotEnrolled(method))),
                 number => number,
             },
-            _ if purpose != CodePurpose::Enrol && !accepted => {
+            _ if user.mailbox().is_none() || (purpose != CodePurpose::Enrol && !accepted) => {
                 return Ok(Err(Denied::NotEnrolled(method)));
             }
             _ => None,
@@ -141,7 +141,7 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier
                 let letter = Letter { to, recipient_name, message, expires_at: new.expires_at };
                 act.post(tx, user.id.clone(), &letter)?;
             }
-            None => act.write_letter(tx, &user, user.email.clone(), message, new.expires_at)?,
+            None => act.write_letter(tx, &user, message, new.expires_at)?,
         }
         act.record(tx, Kind::CodeSent, Whose::user(&user.id), json!({ "channel": method }))?;
         Ok(Ok(()))

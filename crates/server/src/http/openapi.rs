@@ -1,0 +1,197 @@
+//! Describing routes: who may call them, what they take and answer. Written as an OpenAPI 3.1 document, or as tables
+//! for people.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Anybody,
+    /// A session, which may be one that only enrols.
+    Enrolling,
+    Session,
+    /// A session with a second factor of the last five minutes (RFC 9470).
+    Fresh,
+    /// An administrator, freshly proven.
+    Administrator,
+    /// An application's key.
+    Service,
+}
+
+/// A member of a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub required: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Text,
+    Email,
+    Flag,
+    Number,
+    Texts,
+    Object,
+    /// Somebody as an application describes them.
+    Person,
+}
+
+/// One route.
+#[derive(Debug)]
+pub struct Row {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub by: By,
+    pub body: &'static [Member],
+    pub status: u16,
+    /// Another good answer than that one, for when something else comes first.
+    pub or: Option<u16>,
+    /// Members of the answer; none is an empty body.
+    pub answer: &'static [&'static str],
+    pub what: &'static str,
+}
+
+/// Rows that belong together.
+#[derive(Debug)]
+pub struct Group {
+    pub name: &'static str,
+    pub rows: &'static [Row],
+}
+
+pub const fn must(name: &'static str) -> Member {
+    Member { name, kind: Kind::Text, required: true }
+}
+
+pub const fn may(name: &'static str, kind: Kind) -> Member {
+    Member { name, kind, required: false }
+}
+
+#[rustfmt::skip]
+pub const fn row(method: &'static str, path: &'static str, by: By, body: &'static [Member], (status, answer): (u16, &'static [&'static str]), what: &'static str) -> Row {
+    Row { method, path, by, body, status, or: None, answer, what }
+}
+
+impl By {
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Anybody => "anybody",
+            Self::Enrolling => "session, also an enrolling one",
+            Self::Session => "session",
+            Self::Fresh => "session, fresh proof",
+            Self::Administrator => "administrator, fresh proof",
+            Self::Service => "service key",
+        }
+    }
+}
+
+impl Member {
+    fn schema(&self) -> Value {
+        match self.kind {
+            Kind::Text => json!({ "type": "string" }),
+            Kind::Email => json!({ "type": "string", "format": "email" }),
+            Kind::Flag => json!({ "type": "boolean" }),
+            Kind::Number => json!({ "type": "integer", "minimum": 0 }),
+            Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Kind::Object => json!({ "type": "object" }),
+            Kind::Person => json!({
+                "type": "object", "required": ["external_id"],
+                "properties": {
+                    "external_id": { "type": "string", "minLength": 1, "maxLength": 200 },
+                    "email": { "type": "string", "format": "email" },
+                    "phone": { "type": "string" }, "name": { "type": "string", "maxLength": 500 },
+                },
+            }),
+        }
+    }
+
+    /// As the tables for people write it.
+    pub fn written(&self) -> String {
+        format!("`{}{}`", self.name, if self.required { "" } else { "?" })
+    }
+}
+
+impl Row {
+    pub const fn or(self, status: u16) -> Self {
+        Self { or: Some(status), ..self }
+    }
+
+    fn operation(&self, group: &str) -> Value {
+        let mut operation = json!({
+            "tags": [group], "summary": self.what,
+            "responses": {
+                self.status.to_string(): self.success(),
+                "default": { "description": "A problem", "content": { "application/problem+json": {
+                    "schema": { "$ref": "#/components/schemas/Problem" } } } },
+            },
+        });
+        if let Some(other) = self.or {
+            operation["responses"][other.to_string()] =
+                json!({ "description": "Not yet: something else first" });
+        }
+        if self.by != By::Anybody {
+            let by = if self.by == By::Service { "service" } else { "session" };
+            operation["security"] = json!([{ by: [] }]);
+        }
+        if !self.body.is_empty() {
+            let properties: Map<String, Value> =
+                self.body.iter().map(|one| (one.name.to_owned(), one.schema())).collect();
+            let required: Vec<_> = self.body.iter().filter(|one| one.required).map(|one| one.name).collect();
+            let schema = json!({ "type": "object", "properties": properties, "required": required });
+            operation["requestBody"] =
+                json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        }
+        let named: Vec<_> = self
+            .path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+            .collect();
+        if !named.is_empty() {
+            operation["parameters"] = json!(named);
+        }
+        operation
+    }
+
+    fn success(&self) -> Value {
+        if self.answer.is_empty() {
+            return json!({ "description": self.what });
+        }
+        let properties: Map<String, Value> =
+            self.answer.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+        let schema = json!({ "type": "object", "properties": properties, "required": self.answer });
+        json!({ "description": self.what, "content": { "application/json": { "schema": schema } } })
+    }
+}
+
+/// The OpenAPI 3.1 document.
+pub fn document(groups: &[Group], (app, origin): (&str, &str)) -> Value {
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for group in groups {
+        for row in group.rows {
+            paths.entry(row.path).or_default().insert(row.method.to_lowercase(), row.operation(group.name));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": app, "version": env!("CARGO_PKG_VERSION") },
+        "servers": [{ "url": origin }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "session": { "type": "http", "scheme": "bearer" },
+                "service": { "type": "http", "scheme": "bearer", "description": "A service key, `cs_…`" },
+            },
+            "schemas": { "Problem": {
+                "type": "object", "required": ["type", "title", "status"],
+                "properties": {
+                    "type": { "type": "string" }, "title": { "type": "string" },
+                    "status": { "type": "integer" }, "errors": { "type": "array" },
+                },
+            } },
+        },
+    })
+}

@@ -1,0 +1,371 @@
+//! Enrolling: an authenticator app, a passkey, a phone, the mailbox. The same pages serve an account of ours and
+//! somebody whom an application sent here without a factor.
+
+use askama::Template;
+use axum::http::StatusCode;
+use countersign_core::{backup_code::Shape, denied::Denied, method::Method, secret::Secret, session::Scope};
+use serde_json::json;
+
+use super::{
+    asked::{Asked, Keeps, Message, No, see},
+    prove,
+};
+use crate::{
+    config::Sms,
+    fault::Fault,
+    http::{page, reply::Reply},
+    operations::{
+        Stop,
+        challenge::{self, Answerer, Carrier, Holder},
+        emails::LinkShape,
+        enrol::{self, Begin, BeginEmail, Confirm, Confirmed},
+        passkeys::{self, Keep, Register},
+        sessions::{Handover, SignedIn},
+    },
+    qr,
+};
+
+/// Whose pages these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Account,
+    /// The challenge of an application.
+    Application,
+}
+
+impl Place {
+    /// What the addresses of its pages begin with.
+    const fn base(self) -> &'static str {
+        match self {
+            Self::Account => "/account",
+            Self::Application => "/prove",
+        }
+    }
+
+    /// An application's challenge has a session that this browser never holds.
+    const fn handover(self) -> Handover {
+        match self {
+            Self::Account => Handover::Token,
+            Self::Application => Handover::Nothing,
+        }
+    }
+
+    async fn who(self, asked: &Asked) -> Result<SignedIn, No> {
+        match self {
+            Self::Account => asked.signed_in_to_enrol().await,
+            Self::Application => prove::enrolling(asked).await,
+        }
+    }
+
+    /// Where the forms of a page may end up beside here.
+    async fn leads_to(self, asked: &Asked) -> Result<Option<String>, No> {
+        match self {
+            Self::Account => Ok(None),
+            Self::Application => prove::leads_to(asked).await,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/totp.html")]
+struct TotpPage<'a> {
+    app: &'a str,
+    title: &'a str,
+    base: &'a str,
+    said: Option<String>,
+    qr: String,
+    uri: &'a str,
+    /// In groups of four, as people copy it.
+    secret: String,
+    required: bool,
+    other: bool,
+}
+
+fn grouped(secret: &str) -> String {
+    let letters: Vec<char> = secret.chars().collect();
+    letters.chunks(4).map(|four| four.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
+/// Each time the page is asked for, a new seed; the last one shown is the one that counts.
+async fn totp_page(
+    asked: &Asked,
+    place: Place,
+    (status, said): (StatusCode, Option<String>),
+) -> Result<Reply, No> {
+    let who = place.who(asked).await?;
+    let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, Begin::default()).await?;
+    let page = TotpPage {
+        app: asked.app(),
+        title: "Add an authenticator app",
+        base: place.base(),
+        said,
+        qr: qr::svg(begun.uri.expose()).map_err(No::Fault)?,
+        uri: begun.uri.expose(),
+        secret: grouped(begun.secret.expose()),
+        required: place == Place::Account && who.session.scope != Scope::Full,
+        other: place == Place::Application || asked.ctx().config.relying_party().is_some(),
+    };
+    Ok(page::reply(&page, place.leads_to(asked).await?.as_deref()).status(status))
+}
+
+pub(super) async fn begin_totp(asked: Asked, place: Place) -> Result<Reply, No> {
+    totp_page(&asked, place, (StatusCode::OK, None)).await
+}
+
+pub(super) async fn confirm_totp(asked: Asked, place: Place) -> Result<Reply, No> {
+    match confirm(&asked, place, Method::Totp).await {
+        Err(No::Denied(denied @ (Denied::WrongCode(_) | Denied::Locked { .. }))) => {
+            let said = format!("{} Scan the new code below.", page::said(&denied));
+            totp_page(&asked, place, (StatusCode::UNAUTHORIZED, Some(said))).await
+        }
+        done => done,
+    }
+}
+
+/// The code that was typed puts the method in force.
+async fn confirm(asked: &Asked, place: Place, method: Method) -> Result<Reply, No> {
+    let who = place.who(asked).await?;
+    let code = asked.secret("code");
+    let confirm = Confirm { method, code, backup_codes: Some(Shape::Grouped), handover: place.handover() };
+    let done = enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
+    finished(asked, place, &done).await
+}
+
+async fn finished(asked: &Asked, place: Place, done: &Confirmed) -> Result<Reply, No> {
+    let cookie = done.rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
+    let reply = match (done.backup_codes.is_empty(), place) {
+        (false, _) => {
+            let leads_to = place.leads_to(asked).await?;
+            page::reply(&Codes::new(asked, place, &done.backup_codes), leads_to.as_deref())
+        }
+        (true, Place::Account) => see("/account"),
+        (true, Place::Application) => prove::enrolled(asked).await?,
+    };
+    Ok(reply.cookies(cookie))
+}
+
+/// A sheet of backup codes, shown once.
+#[derive(Template)]
+#[template(path = "pages/codes.html")]
+pub(super) struct Codes<'a> {
+    app: &'a str,
+    title: &'a str,
+    codes: Vec<&'a str>,
+    /// Where a form leads on to; a link to the account otherwise.
+    done: Option<&'a str>,
+}
+
+impl<'a> Codes<'a> {
+    pub(super) fn new(asked: &'a Asked, place: Place, all: &'a [Secret<String>]) -> Self {
+        let codes = all.iter().map(|code| code.expose().as_str()).collect();
+        let done = (place == Place::Application).then_some("/prove/done");
+        Self { app: asked.app(), title: "Your backup codes", codes, done }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/passkey.html")]
+struct AddPasskey<'a> {
+    app: &'a str,
+    title: &'a str,
+    base: &'a str,
+}
+
+pub(super) async fn show_passkey(asked: Asked, place: Place) -> Result<Reply, No> {
+    place.who(&asked).await?;
+    let page = AddPasskey { app: asked.app(), title: "Add a passkey", base: place.base() };
+    Ok(page::reply(&page, place.leads_to(&asked).await?.as_deref()))
+}
+
+pub(super) async fn passkey_options(asked: Asked, place: Place) -> Result<Reply, No> {
+    let who = place.who(&asked).await?;
+    let options = passkeys::begin_registration(asked.ctx(), &asked.visitor, &who, Keep::Token).await?;
+    Ok(Reply::json(&options.json()))
+}
+
+/// With the first factor come backup codes, which the page shows.
+pub(super) async fn register_passkey(asked: Asked, place: Place) -> Result<Reply, No> {
+    let register = asked.body(|body| Register {
+        token: Some(body.text("ceremony")),
+        response: body.member("response").and_then(|response| serde_json::from_value(response).ok()),
+        name: body.optional_text("name").filter(|name| !name.trim().is_empty()),
+        backup_codes: Some(Shape::Grouped),
+        handover: place.handover(),
+    })?;
+    let who = place.who(&asked).await?;
+    let done = passkeys::register(asked.ctx(), &asked.visitor, &who, register).await?;
+    let cookie = done.rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
+    let sheet = Codes::new(&asked, place, &done.backup_codes).render();
+    let sheet = sheet.map_err(|why| No::Fault(Fault::internal("a page cannot be rendered").because(why)))?;
+    let page = (!done.backup_codes.is_empty()).then_some(sheet);
+    let reply = Reply::json(&json!({ "url": place.base(), "page": page }));
+    Ok(reply.cookies(cookie).cookie(asked.forget(Keeps::Challenge)))
+}
+
+/// A phone or the mailbox: where to, then the code that arrived there.
+#[derive(Template)]
+#[template(path = "pages/enrol_code.html")]
+struct CodePage<'a> {
+    app: &'a str,
+    title: &'a str,
+    base: &'a str,
+    /// Says what happens.
+    lead: &'a str,
+    said: Option<String>,
+    wrong: bool,
+    /// A number is asked for, or the mailbox is known.
+    phone: Option<String>,
+    sent: bool,
+    send: &'a str,
+}
+
+async fn code_page(
+    asked: &Asked,
+    place: Place,
+    (method, said, sent): (Method, Option<(StatusCode, String)>, bool),
+) -> Result<Reply, No> {
+    let texts = method == Method::SmsCode;
+    let suggested = match (texts, asked.text("phone")) {
+        (false, _) => None,
+        (true, typed) if !typed.is_empty() => Some(typed),
+        (true, _) if place == Place::Application => Some(prove::suggested_phone(asked).await?),
+        (true, _) => Some(String::new()),
+    };
+    let (status, said) = said.map_or((StatusCode::OK, None), |(status, said)| (status, Some(said)));
+    let page = CodePage {
+        app: asked.app(),
+        title: if texts { "Codes by text message" } else { "Codes by mail" },
+        base: place.base(),
+        lead: if texts {
+            "We text a code to your phone each time. Anybody who takes over your number gets them, too: an app or a \
+             passkey is safer."
+        } else {
+            "We mail a code to your address each time. Whoever reads your mail gets them, too: an app or a passkey is \
+             safer."
+        },
+        wrong: status != StatusCode::OK,
+        said,
+        phone: suggested,
+        sent,
+        send: match (texts, sent) {
+            (true, false) => "Text me a code",
+            (true, true) => "Text another",
+            (false, false) => "Mail me a code",
+            (false, true) => "Mail another",
+        },
+    };
+    Ok(page::reply(&page, place.leads_to(asked).await?.as_deref()).status(status))
+}
+
+fn refused(stop: Stop) -> Result<(StatusCode, String), No> {
+    match stop {
+        Stop::Denied(denied @ (Denied::StaleSession | Denied::NotSignedIn | Denied::ChallengeGone)) => {
+            Err(No::Denied(denied))
+        }
+        Stop::Denied(denied) => Ok((StatusCode::FORBIDDEN, page::said(&denied))),
+        stop => Err(stop.into()),
+    }
+}
+
+/// The session that enrols, as whoever answers its codes.
+fn inside(who: &SignedIn) -> Answerer {
+    Answerer { session: Some(Holder::Seen(Box::new(who.clone()))), ..Answerer::default() }
+}
+
+pub(super) async fn show_sms(asked: Asked, place: Place) -> Result<Reply, No> {
+    place.who(&asked).await?;
+    if matches!(asked.ctx().config.sms, Sms::Off) {
+        return Err(No::Said(StatusCode::NOT_FOUND, "No text messages are sent here."));
+    }
+    code_page(&asked, place, (Method::SmsCode, None, false)).await
+}
+
+pub(super) async fn sms(asked: Asked, place: Place) -> Result<Reply, No> {
+    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, place.who(&asked).await?);
+    if !asked.ticked("send") {
+        return confirm_or(&asked, place, Method::SmsCode).await;
+    }
+    let begun = match enrol::begin_sms(ctx, visitor, &who, &asked.text("phone")).await {
+        Ok(()) => challenge::send_code(ctx, visitor, inside(&who), Carrier::Text).await,
+        stop => stop,
+    };
+    match begun {
+        Ok(()) => code_page(&asked, place, (Method::SmsCode, None, true)).await,
+        Err(stop) => code_page(&asked, place, (Method::SmsCode, Some(refused(stop)?), false)).await,
+    }
+}
+
+/// As `confirm`, and the same page again if the code was wrong.
+async fn confirm_or(asked: &Asked, place: Place, method: Method) -> Result<Reply, No> {
+    match confirm(asked, place, method).await {
+        Err(No::Denied(denied @ (Denied::WrongCode(_) | Denied::CodeExpired | Denied::Locked { .. }))) => {
+            let said = Some((StatusCode::UNAUTHORIZED, page::said(&denied)));
+            code_page(asked, place, (method, said, true)).await
+        }
+        done => done,
+    }
+}
+
+pub(super) async fn show_email(asked: Asked, place: Place) -> Result<Reply, No> {
+    place.who(&asked).await?;
+    code_page(&asked, place, (Method::EmailCode, None, false)).await
+}
+
+/// For an application's person a code comes back here. An account may have other factors already, and is mailed a
+/// link that acts for the session which asked for it.
+pub(super) async fn email(asked: Asked, place: Place) -> Result<Reply, No> {
+    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, place.who(&asked).await?);
+    if !asked.ticked("send") && place == Place::Application {
+        return confirm_or(&asked, place, Method::EmailCode).await;
+    }
+    let sent = match place {
+        Place::Application => challenge::send_code(ctx, visitor, inside(&who), Carrier::Digits).await,
+        Place::Account => {
+            let link = LinkShape { before: "/enrol-email?token=".to_owned(), ..LinkShape::default() };
+            enrol::begin_email(ctx, visitor, &who, BeginEmail { email: None, link }).await
+        }
+    };
+    match (sent, place) {
+        (Ok(()), Place::Application) => code_page(&asked, place, (Method::EmailCode, None, true)).await,
+        (Ok(()), Place::Account) => {
+            let page = Message {
+                app: asked.app(),
+                title: "Look into your mailbox",
+                said: "We mailed you a link. Follow it, and codes by mail are switched on.",
+                link: ("/account", "Back to your account"),
+            };
+            Ok(page::reply(&page, None))
+        }
+        (Err(stop), _) => code_page(&asked, place, (Method::EmailCode, Some(refused(stop)?), false)).await,
+    }
+}
+
+/// GET only asks: scanners of mails follow links, too (SEC-028).
+pub(super) async fn show_mailed_link(asked: Asked) -> Result<Reply, No> {
+    let page = page::Confirm {
+        app: asked.app(),
+        title: "Codes by mail",
+        lead: "From now on a code by mail can be your second step.",
+        facts: Vec::new(),
+        action: "/enrol-email",
+        fields: vec![("token", asked.query("token").unwrap_or_default())],
+        button: "Switch them on",
+        itself: false,
+    };
+    Ok(page::reply(&page, None))
+}
+
+pub(super) async fn mailed_link(asked: Asked) -> Result<Reply, No> {
+    let (status, title, said) =
+        match enrol::finish_email(asked.ctx(), &asked.visitor, &asked.text("token")).await {
+            Ok(()) => (StatusCode::OK, "Codes by mail", "They are switched on."),
+            Err(Stop::Denied(_)) => (
+                StatusCode::GONE,
+                "That did not work",
+                "That link was used, is too old, or the session that asked for it is over.",
+            ),
+            Err(stop) => return Err(stop.into()),
+        };
+    let link = ("/account", "Go to your account");
+    Ok(page::reply(&Message { app: asked.app(), title, said, link }, None).status(status))
+}
