@@ -7,13 +7,15 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { request } from "../harness/wire.mjs";
 import { Authenticator, currentStep } from "../harness/totp.mjs";
+import { Browser } from "../service/applications.mjs";
 import { Program, run } from "./program.mjs";
 
 const somewhere = mkdtempSync(join(tmpdir(), "countersign-demo-"));
 after(() => rmSync(somewhere, { recursive: true, force: true }));
 
-async function start() {
-  const program = new Program(["demo", "--listen", "127.0.0.1:0"], { cwd: somewhere });
+async function start(t, cwd = somewhere) {
+  const program = new Program(["demo", "--listen", "127.0.0.1:0"], { cwd });
+  t.after(() => program.signal("SIGKILL"));
   const began = performance.now();
   const [, base] = await program.said(/Countersign demo on (http:\/\/localhost:\d+)\n/);
   await program.said(/Ctrl-C stops/);
@@ -21,8 +23,8 @@ async function start() {
 }
 
 /** What a shell answers to what the greeting tells to paste: one JSON document a line. */
-async function paste(program) {
-  const commands = /Paste this:\n\n([\s\S]+?)\n\n/.exec(program.out)[1];
+async function paste(program, after = "Paste this") {
+  const commands = new RegExp(`${after}:\\n\\n([\\s\\S]+?)\\n\\n`).exec(program.out)[1];
   const shell = spawn("bash", ["-euc", commands], { cwd: tmpdir(), stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   shell.stdout.setEncoding("utf8").on("data", (piece) => (text += piece));
@@ -30,8 +32,8 @@ async function paste(program) {
   return text.trim().split("\n").map((line) => JSON.parse(line));
 }
 
-test("up in a second, signs in by pasting, stops cleanly, and is the same again", { timeout: 60_000 }, async () => {
-  const first = await start();
+test("up in a second, signs in by pasting, stops cleanly, and is the same again", { timeout: 60_000 }, async (t) => {
+  const first = await start(t);
   assert.ok(first.seconds < 5, `up after ${first.seconds} s`);
   const app = new Authenticator(first.fact("for your app"));
   const now = currentStep();
@@ -42,18 +44,43 @@ test("up in a second, signs in by pasting, stops cleanly, and is the same again"
   assert.equal(verified.status, true);
   assert.equal(session.user.email, first.fact("email"));
   assert.equal(session.user.twoFactorEnabled, true);
+  const [asserted] = await paste(first.program, "authenticator app, too");
+  assert.deepEqual([asserted.verified, asserted.external_id, asserted.amr], [true, "customer-1", ["otp"]]);
+  const claims = JSON.parse(Buffer.from(asserted.assertion.split(".")[1], "base64url"));
+  assert.equal(claims.transaction, "pay 90 EUR");
   assert.equal(await first.program.signal("SIGINT"), 0);
   assert.equal(first.program.err, "");
 
-  const second = await start();
+  const second = await start(t);
   assert.equal(new Authenticator(second.fact("for your app")).base32, app.base32);
   const again = await paste(second.program);
   assert.equal(again[2].user.id, session.user.id);
   assert.equal(await second.program.signal("SIGTERM"), 0);
 });
 
-test("its outbox is a page with the mails in it and a stylesheet", async () => {
-  const { program, base } = await start();
+test("an application without a login opens after two steps, and every address it prints is there", { timeout: 60_000 }, async (t) => {
+  // Afresh: the codes of the other one were used.
+  const fresh = join(somewhere, "fresh");
+  mkdirSync(fresh);
+  const { program, fact } = await start(t, fresh);
+  const browser = new Browser();
+  const signIn = await browser.get(fact("sample app"));
+  assert.match(signIn.text, /<h1>Sign in/);
+  const returnTo = new URL(browser.at).searchParams.get("return_to");
+  await browser.submit({ email: fact("email"), password: fact("password"), return_to: returnTo }, "/sign-in");
+  const app = new Authenticator(fact("for your app"));
+  const inside = await browser.submit({ kind: "app", code: fact("code now") });
+  assert.match(inside.text, /An application without a login[\s\S]+Demo/);
+  assert.equal(browser.at, fact("sample app"));
+  for (const name of ["pages", "API", "outbox"]) {
+    const there = await browser.get(fact(name));
+    assert.equal(there.status, 200, `${name}: ${there.text}`);
+  }
+  await program.signal("SIGTERM");
+});
+
+test("its outbox is a page with the mails in it and a stylesheet", { timeout: 60_000 }, async (t) => {
+  const { program, base } = await start(t);
   const deadline = Date.now() + 10_000;
   let page;
   do page = await request(base, "GET", "/dev/outbox");

@@ -3,6 +3,8 @@
 //! Everything the demonstration makes lies in a folder of its own, marked as such. It never opens any other:
 //! its password is printed here for all the world to read.
 
+mod sample;
+
 use std::{
     fs,
     io::{ErrorKind, IsTerminal},
@@ -18,11 +20,13 @@ use countersign_core::{
     denied::Denied,
     method::Method,
     secret::Secret,
+    service::Wanted,
     session::Visitor,
     time::Timestamp,
     totp::{self, Totp},
 };
 
+use self::sample::Sample;
 use crate::{
     app::Server,
     cli::{Refusal, insist_on_safety, make_data_dir, runtime},
@@ -32,8 +36,10 @@ use crate::{
     operations::{
         Stop,
         challenge::{self, Answerer, Holder, Typed, Wishes},
-        enrol::{self, Begin},
-        sessions,
+        enrol::{self, Begin, Confirm},
+        organisations,
+        service::{self, Described, NewServiceKey},
+        sessions::{self, Handover},
         sign_in::{self, PasswordSignIn, SignUp, SignedInOrAsked},
     },
     telemetry,
@@ -42,8 +48,12 @@ use crate::{
 /// Where the demonstration lives if nobody says otherwise.
 pub(super) const DATA_DIR: &str = "countersign-data/demo";
 const EMAIL: &str = "demo@example.com";
+/// Somebody of an application that has a login of its own.
+const CUSTOMER: &str = "customer-1";
 const PASSWORD: &str = "correct horse battery staple";
 /// Tells a demonstration's folder from one that matters.
+/// Where the sample application's proxy asks from.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 const MARK: &str = "THIS-IS-A-DEMO";
 const PERIOD: u64 = 30;
 
@@ -68,6 +78,7 @@ fn in_its_own_folder(config: Config) -> Config {
         mail: Mail::Sink(dir.join("outbox")),
         sms: Sms::Sink(dir.join("outbox")),
         better_auth_secret: None,
+        trusted_proxies: LOOPBACK.iter().filter_map(|net| net.parse().ok()).collect(),
         accounts: Config::default().accounts,
         demo: true,
         ..config
@@ -115,20 +126,29 @@ fn is_empty(dir: &Path) -> Result<bool, std::io::Error> {
     }
 }
 
-async fn perform(config: Config) -> Result<(), Fault> {
+async fn perform(mut config: Config) -> Result<(), Fault> {
+    let sample = Sample::bind(config.listen)?;
+    config.forward_auth.hosts = vec![sample.host()];
+    let protected = format!("http://{}/", sample.host());
     let server = Server::bind(config).await?;
     let ctx = Arc::clone(&server.ctx);
     ensure_person(&ctx).await?;
+    let key = ensure_key(&ctx).await?;
+    ensure_customer(&ctx, &key).await?;
     let now = ctx.clock.now();
-    let Some(totp) = authenticator_app(&ctx).await? else {
-        return Err(Fault::internal("the person of the demonstration has no authenticator"));
+    let (Some(app), Some(customer)) =
+        (app_of(&ctx, Whom::Person).await?, app_of(&ctx, Whom::Customer).await?)
+    else {
+        return Err(Fault::internal("the people of the demonstration have no authenticators"));
     };
-    print!("{}", welcome(&ctx, &totp, now));
+    print!("{}", welcome(&ctx, (&app, &customer), (&key, &protected), now));
+    let sampling = tokio::spawn(sample.serve(server.address));
     let showing = std::io::stdout().is_terminal().then(|| tokio::spawn(show_codes(Arc::clone(&ctx))));
     let served = server.run().await;
     if let Some(showing) = showing {
         showing.abort();
     }
+    sampling.abort();
     served
 }
 
@@ -146,6 +166,7 @@ async fn ensure_person(ctx: &Ctx) -> Result<(), Fault> {
         Ok(_) | Err(Stop::Denied(Denied::EmailTaken)) => {}
         Err(stop) => return Err(unexpected("sign-up", stop)),
     }
+    organisations::appoint(ctx, EMAIL).await.map_err(|stop| unexpected("appointment", stop))?;
     let attempt =
         PasswordSignIn { email: EMAIL.to_owned(), password: PASSWORD.into(), ..PasswordSignIn::default() };
     match sign_in::with_password(ctx, &visitor, attempt).await {
@@ -167,8 +188,7 @@ async fn enrol(ctx: &Ctx, visitor: &Visitor, session: Secret<String>) -> Result<
     enrol::begin_totp(ctx, visitor, &who, begin).await.map_err(|stop| unexpected("enrolment", stop))?;
     // The clock may tick over between asking for the code and giving it; not twice in a row.
     for _ in 0..2 {
-        let totp = authenticator_app(ctx).await?.ok_or_else(|| Fault::internal("nothing to confirm"))?;
-        let code = code_at(&totp, totp::step_at(ctx.clock.now(), PERIOD) - 1);
+        let code = earlier_code(ctx, Whom::Person).await?;
         let answerer =
             Answerer { session: Some(Holder::Token(session.expose().clone())), ..Answerer::default() };
         let typed = Typed { method: Method::Totp, code: Secret::new(code) };
@@ -188,14 +208,73 @@ fn unexpected(what: &str, stop: Stop) -> Fault {
     }
 }
 
-/// What the person's phone would hold.
-async fn authenticator_app(ctx: &Ctx) -> Result<Option<Totp>, Fault> {
+/// A key for an application, kept beside the database: only its digest is in there.
+async fn ensure_key(ctx: &Ctx) -> Result<Secret<String>, Fault> {
+    let file = ctx.config.data_dir.join("service.key");
+    if let Ok(kept) = fs::read_to_string(&file)
+        && service::bearer(ctx, &kept).await.is_ok()
+    {
+        return Ok(Secret::new(kept));
+    }
+    let new = NewServiceKey { name: "Demo shop".to_owned(), ..NewServiceKey::default() };
+    let (_, key) = service::make(ctx, new).await.map_err(|stop| unexpected("service key", stop))?;
+    fs::write(&file, key.expose()).map_err(|why| Fault::unavailable("cannot keep the key").because(why))?;
+    Ok(key)
+}
+
+/// Somebody whom the application brought, enrolled as they would be on the page.
+async fn ensure_customer(ctx: &Ctx, key: &Secret<String>) -> Result<(), Fault> {
+    let not = |stop| unexpected("customer", stop);
+    if app_of(ctx, Whom::Customer).await?.is_some_and(|totp| totp.last_step.is_some()) {
+        return Ok(());
+    }
+    let visitor = Visitor::default();
+    let key = service::bearer(ctx, key.expose()).await.map_err(not)?;
+    let described = Described { external_id: CUSTOMER.to_owned(), ..Described::default() };
+    let wanted = (described, Wanted::default());
+    let opened = service::open(ctx, &visitor, &key, wanted).await.map_err(not)?;
+    let token = opened.token.expose();
+    let who = service::enrolling(ctx, &visitor, token).await.map_err(not)?;
+    enrol::begin_totp(ctx, &visitor, &who, Begin::default()).await.map_err(not)?;
+    for _ in 0..2 {
+        let code = Secret::new(earlier_code(ctx, Whom::Customer).await?);
+        let handover = Handover::Nothing;
+        let confirm = Confirm { method: Method::Totp, code, backup_codes: Some(Shape::Grouped), handover };
+        match enrol::confirm_code(ctx, &visitor, &who, confirm).await {
+            Ok(_) => return service::enrolled(ctx, &visitor, token).await.map(|_| ()).map_err(not),
+            Err(Stop::Denied(Denied::WrongCode(_))) => {}
+            Err(stop) => return Err(not(stop)),
+        }
+    }
+    Err(Fault::internal("the customer of the demonstration could not be enrolled"))
+}
+
+/// Of the two people here.
+#[derive(Clone, Copy, Debug)]
+enum Whom {
+    Person,
+    Customer,
+}
+
+/// What somebody's phone would hold.
+async fn app_of(ctx: &Ctx, whom: Whom) -> Result<Option<Totp>, Fault> {
+    let key = match whom {
+        Whom::Person => None,
+        Whom::Customer => fs::read_to_string(ctx.config.data_dir.join("service.key")).ok(),
+    };
+    let organisation = match key {
+        Some(key) => service::bearer(ctx, &key).await.ok().map(|key| key.organisation_id),
+        None => None,
+    };
     let vault = Arc::clone(&ctx.vault);
     let all = ctx
         .store
-        .read(move |tx| match tx.user_by_email(EMAIL)? {
-            Some(user) => tx.authenticators(&vault, &user.id),
-            None => Ok(Vec::new()),
+        .read(move |tx| {
+            let user = match &organisation {
+                Some(organisation) => tx.user_by_external_id(organisation, CUSTOMER)?,
+                None => tx.user_by_email(EMAIL)?,
+            };
+            user.map_or(Ok(Vec::new()), |user| tx.authenticators(&vault, &user.id))
         })
         .await?;
     let apps = all.into_iter().filter_map(|one| match (one.is_confirmed(), one.kind) {
@@ -203,6 +282,12 @@ async fn authenticator_app(ctx: &Ctx) -> Result<Option<Totp>, Fault> {
         (_, Kind::EmailCode | Kind::SmsCode(_) | Kind::Passkey(_)) => None,
     });
     Ok(apps.max_by_key(|(confirmed, _)| *confirmed).map(|(_, totp)| totp))
+}
+
+/// The code of the step before now: a step is accepted once, and the present one is for the player.
+async fn earlier_code(ctx: &Ctx, whom: Whom) -> Result<String, Fault> {
+    let totp = app_of(ctx, whom).await?.ok_or_else(|| Fault::internal("nothing to confirm"))?;
+    Ok(code_at(&totp, totp::step_at(ctx.clock.now(), PERIOD) - 1))
 }
 
 /// A code that will be accepted: the present one, or the one after it if the present one was used.
@@ -216,7 +301,12 @@ fn code_at(totp: &Totp, step: i64) -> String {
     totp::code_at(totp.seed.expose(), totp.parameters, step)
 }
 
-fn welcome(ctx: &Ctx, totp: &Totp, now: Timestamp) -> String {
+fn welcome(
+    ctx: &Ctx,
+    (totp, customer): (&Totp, &Totp),
+    (key, protected): (&Secret<String>, &str),
+    now: Timestamp,
+) -> String {
     let origin = ctx.config.origin();
     // Absolute, so that the commands can be pasted in any folder.
     let dir = std::path::absolute(&ctx.config.data_dir).unwrap_or_else(|_| ctx.config.data_dir.clone());
@@ -229,6 +319,8 @@ Countersign demo on {origin}
   code now       {code}
   for your app   {uri}
   pages          {origin}/sign-in
+  sample app     {protected}
+  API            {origin}/docs
   outbox         {origin}/dev/outbox
   files          {dir}
 
@@ -241,10 +333,19 @@ Sign in with the password, answer with the code, see who you are. Paste this:
        -d '{{"code":"{code}"}}'
   curl -sw '\n' -b "$jar" "$at/api/auth/get-session"
 
+An application with a login of its own needs two calls: ask, and verify. Its customer has an authenticator app, too:
+
+  at='{origin}' key='Authorization: Bearer {key}' json='Content-Type: application/json'
+  id=$(curl -s -H "$key" -H "$json" "$at/v1/service/challenges" \
+       -d '{{"user":{{"external_id":"{CUSTOMER}"}},"transaction":"pay 90 EUR"}}' | sed 's/.*"id":"\([^"]*\)".*/\1/')
+  curl -sw '\n' -H "$key" -H "$json" "$at/v1/service/challenges/$id/verify" -d '{{"code":"{customer_code}"}}'
+
 A code works once and for a minute at most. Ctrl-C stops; the next start finds everything as it was.
 
 "#,
         code = usable_code(totp, now),
+        customer_code = usable_code(customer, now),
+        key = key.expose(),
         uri = totp::uri(&ctx.config.app_name, EMAIL, totp.seed.expose(), totp.parameters).expose(),
         dir = dir.display(),
     )
@@ -254,7 +355,7 @@ A code works once and for a minute at most. Ctrl-C stops; the next start finds e
 async fn show_codes(ctx: Arc<Ctx>) {
     loop {
         tokio::time::sleep(until_next_step(ctx.clock.now())).await;
-        match authenticator_app(&ctx).await {
+        match app_of(&ctx, Whom::Person).await {
             Ok(Some(totp)) => println!("  code now       {}", usable_code(&totp, ctx.clock.now())),
             Ok(None) => println!("  code now       none: {EMAIL} has no authenticator any more"),
             Err(why) => tracing::warn!(%why, "the demonstration's code cannot be shown"),
@@ -328,9 +429,9 @@ mod tests {
             let ctx = open(folder.path(), &clock).await;
             ensure_person(&ctx).await.unwrap();
             // The first start leaves the present step unused; the second finds it used and shows the next.
-            let totp = authenticator_app(&ctx).await.unwrap().unwrap();
+            let totp = app_of(&ctx, Whom::Person).await.unwrap().unwrap();
             let code = usable_code(&totp, clock.now());
-            assert!(welcome(&ctx, &totp, clock.now()).contains(&code));
+            assert!(welcome(&ctx, (&totp, &totp), (&"cs_".into(), "http://x/"), clock.now()).contains(&code));
             sign_in_with(&ctx, code).await;
             seeds.push(totp.seed.expose().clone());
         }
