@@ -14,6 +14,9 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// In the order in which they were invented.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
             /// The stored name. Never changes meaning.
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -80,6 +83,8 @@ kinds! {
     ApiKeyRevoked = "api_key.revoked",
     ServiceKeyAdded = "service_key.added",
     ServiceKeyRevoked = "service_key.revoked",
+    WebhookAdded = "webhook.added",
+    WebhookRemoved = "webhook.removed",
     ServiceChallengeOpened = "service_challenge.opened",
     ServiceChallengePassed = "service_challenge.passed",
 }

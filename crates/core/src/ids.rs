@@ -73,6 +73,7 @@ ids! {
     OrganisationId,
     ApiKeyId,
     ServiceKeyId,
+    WebhookId,
     /// A message waiting in the outbox.
     OutboxId,
 }

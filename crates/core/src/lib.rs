@@ -30,3 +30,4 @@ pub mod time;
 pub mod totp;
 pub mod trusted_device;
 pub mod user;
+pub mod webhook;

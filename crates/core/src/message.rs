@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{method::Method, secret::Secret, session::Visitor, time::Timestamp};
+use crate::{ids::WebhookId, method::Method, secret::Secret, session::Visitor, time::Timestamp};
 
 /// One message to one destination, decided inside a transaction and delivered after its commit (SEC-034).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +23,11 @@ pub enum Destination {
     Email(String),
     /// E.164: `+4915112345678`.
     Phone(String),
+    /// Another program, which is told of an event.
+    Webhook {
+        id: WebhookId,
+        url: String,
+    },
 }
 
 /// Codes and links are secrets: `Debug` redacts them, and only `Letter::to_bytes` writes them out.
@@ -84,6 +89,8 @@ pub enum Message {
         from: Visitor,
         at: Timestamp,
     },
+    /// An event for a webhook, as JSON; nobody reads it in words.
+    Event { body: String },
     /// Something happened to the account (SEC-109). Carries no secret.
     Notice { what: Notice, from: Visitor, at: Timestamp },
 }

@@ -56,6 +56,8 @@ pub struct Config {
     pub mudbase: Mudbase,
     pub flashback: Flashback,
     pub forward_auth: ForwardAuth,
+    /// Hosts that webhooks may call although they are not public.
+    pub webhook_private_hosts: Vec<String>,
     /// How many passwords are hashed at once; each takes a core and 19 MiB while it runs.
     pub hash_threads: usize,
     pub log: Log,

@@ -117,6 +117,8 @@ settings! {
         "where its front end's magic-link page lives [PUBLIC_URL]");
     FORWARD_AUTH_HOSTS = setting("forward_auth.hosts", "COUNTERSIGN_FORWARD_AUTH_HOSTS",
         "hosts that a proxy protects by asking /forward-auth: app.example.com, wiki.example.com:8443 [none]");
+    WEBHOOK_PRIVATE_HOSTS = setting("webhooks.private_hosts", "COUNTERSIGN_WEBHOOK_PRIVATE_HOSTS",
+        "hosts that webhooks may call although they are on no public address: hooks.internal, 10.0.0.7 [none]");
 }
 
 /// `--config` names the file itself, so it cannot stand in it.

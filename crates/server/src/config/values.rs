@@ -107,6 +107,11 @@ impl Reading {
             mudbase: self.mudbase(),
             flashback: self.flashback(),
             forward_auth: self.forward_auth(&public_url),
+            webhook_private_hosts: self
+                .parse(&setting::WEBHOOK_PRIVATE_HOSTS, |text| {
+                    Ok(items(text).map(str::to_ascii_lowercase).collect())
+                })
+                .unwrap_or_default(),
             better_auth: BetterAuth {
                 cookie_prefix: self
                     .parse(&setting::COOKIE_PREFIX, cookie_prefix)

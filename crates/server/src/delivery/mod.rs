@@ -7,6 +7,7 @@ pub mod render;
 pub mod sink;
 pub mod sms;
 pub mod smtp;
+pub mod webhook;
 
 use std::{
     fmt,
@@ -18,7 +19,8 @@ use std::{
 };
 
 use countersign_core::{
-    message::Destination,
+    ids::WebhookId,
+    message::{Destination, Letter, Message},
     secret::Secret,
     time::{HOUR, MINUTE, SECOND, Timestamp},
 };
@@ -29,7 +31,12 @@ use tracing::{error, info, warn};
 use crate::{
     clock::Clock,
     config::{self, Config},
-    delivery::{sink::Sink, sms::Gateway, smtp::Smtp},
+    delivery::{
+        sink::Sink,
+        sms::Gateway,
+        smtp::Smtp,
+        webhook::{Call, Webhooks},
+    },
     fault::{Fault, FaultKind},
     store::{OutboxRow, Store, Tx},
     vault::Vault,
@@ -96,6 +103,7 @@ pub struct Courier {
     app_name: String,
     mail: Way,
     sms: Way,
+    webhooks: Webhooks,
     patience: Duration,
     bell: Arc<Bell>,
 }
@@ -121,6 +129,7 @@ impl Courier {
             app_name: config.app_name.clone(),
             mail: Way::new(mail),
             sms: Way::new(sms),
+            webhooks: Webhooks::open(&config.webhook_private_hosts)?,
             patience: PATIENCE,
             bell: Arc::default(),
         })
@@ -259,11 +268,39 @@ impl Courier {
                 outgoing.text = render::sms(&self.app_name, &letter).map_err(unspeakable)?;
                 &self.sms
             }
+            Destination::Webhook { id, url } => return self.call(row, (id, url), letter.clone()).await,
         };
         let outcome = timeout(self.patience, way.route.send(outgoing)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(Failure::Unreachable("no answer in time".to_owned())));
         self.look_at_provider(way, &outcome).await;
         outcome
+    }
+
+    /// Receivers are many, and one that is away says nothing of the others.
+    async fn call(
+        &self,
+        row: &OutboxRow,
+        (id, url): (&WebhookId, &str),
+        letter: Letter,
+    ) -> Result<(), Failure> {
+        let Message::Event { body } = letter.message else {
+            return Err(Failure::Never("webhooks are told of events only".to_owned()));
+        };
+        let later = |fault: Fault| Failure::Later(fault.to_string());
+        let asked = id.clone();
+        if self.parts.store.read(move |tx| tx.webhook(&asked)).await.map_err(later)?.is_none() {
+            // Nobody wants to hear of it any more.
+            return Ok(());
+        }
+        let secret = self.parts.vault.webhook_secret(id.as_str());
+        let call = Call { id: row.id.as_str(), url, body, secret };
+        let now = self.parts.clock.now();
+        let sent = timeout(self.patience, self.webhooks.send(call, now)).await;
+        let sent = sent.unwrap_or_else(|_| Err(Failure::Later("no answer in time".to_owned())));
+        let (id, failure) = (id.clone(), sent.as_ref().err().map(ToString::to_string));
+        let note = move |tx: &mut Tx<'_>| tx.note_webhook(&id, failure.as_deref(), now);
+        self.parts.store.write(note).await.map_err(later)?;
+        sent
     }
 
     /// When a provider answers again, what piled up goes out now and not an hour later (FX-14).

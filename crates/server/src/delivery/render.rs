@@ -83,6 +83,7 @@ fn fill(app: &str, letter: &Letter) -> Result<String, Fault> {
             browser: from.browser(),
             ip: address(from),
         }),
+        Message::Event { .. } => Err(Fault::internal("an event is for programs and has no words")),
         Message::VerifyEmail { url, hours } => {
             wording(&VerifyEmailText { app, greeting, url: url.expose(), hours: counted(*hours, "hour") })
         }
@@ -166,6 +167,7 @@ fn secrets_of(message: &Message) -> Vec<SecretPart<'_>> {
         ],
         Message::Recovery { links: None, .. }
         | Message::ChangeEmailNotice { .. }
+        | Message::Event { .. }
         | Message::Notice { .. } => vec![],
     }
 }

@@ -124,7 +124,7 @@ fn authorization(url: &Url) -> Result<Option<HeaderValue>, Fault> {
 }
 
 /// The provider is named here: without it, whichever crate installed a default first would decide.
-fn tls() -> Result<rustls::ClientConfig, Fault> {
+pub(super) fn tls() -> Result<rustls::ClientConfig, Fault> {
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(BuilderVerifierExt::with_platform_verifier)

@@ -305,6 +305,8 @@ pub async fn confirm_delete(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, token:
 }
 
 fn erase(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+    // First the news: afterwards nobody knows whom it concerns.
+    act.record(tx, Kind::UserDeleted, Whose::user(&user.id), json!({}))?;
     tx.delete_user(&user.id)?;
-    act.record(tx, Kind::UserDeleted, Whose::user(&user.id), json!({}))
+    Ok(())
 }

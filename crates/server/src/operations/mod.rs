@@ -21,6 +21,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod tokens;
 pub mod trusted_devices;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -127,7 +128,7 @@ impl Act {
         self.dice.as_ref()
     }
 
-    /// Writes the journal, in the transaction of the effect.
+    /// Writes the journal, in the transaction of the effect, and leaves the news for webhooks.
     fn record(&self, tx: &mut Tx<'_>, kind: Kind, whose: Whose<'_>, detail: Value) -> Result<(), Fault> {
         let event = Event {
             kind,
@@ -137,7 +138,9 @@ impl Act {
             visitor: self.visitor.clone(),
             detail,
         };
-        tx.record(&EventId::new(self.now, self.dice()), &event)
+        let id = EventId::new(self.now, self.dice());
+        tx.record(&id, &event)?;
+        webhooks::tell(self, tx, &id, &event)
     }
 
     /// Puts a message for the user's mailbox into the outbox, if they have one.

@@ -51,6 +51,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0009_spent_trust.sql"),
     },
     Migration { version: 10, name: "service", sql: include_str!("../../../../migrations/0010_service.sql") },
+    Migration {
+        version: 11,
+        name: "webhooks",
+        sql: include_str!("../../../../migrations/0011_webhooks.sql"),
+    },
 ];
 
 struct Migration {

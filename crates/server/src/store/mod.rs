@@ -26,6 +26,7 @@ mod sessions;
 mod sqlite;
 mod users;
 mod value;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use countersign_core::{
     ids::{
         ApiKeyId, AuthenticatorId, ChallengeId, EventId, LinkId, MailSignInId, OneTimeCodeId, OrganisationId,
-        OutboxId, RecoveryId, ServiceKeyId, SessionId, TrustedDeviceId, UserId,
+        OutboxId, RecoveryId, ServiceKeyId, SessionId, TrustedDeviceId, UserId, WebhookId,
     },
     time::Timestamp,
 };
@@ -197,6 +197,7 @@ ids! {
     OrganisationId,
     ApiKeyId,
     ServiceKeyId,
+    WebhookId,
     OutboxId,
 }
 

@@ -84,6 +84,11 @@ const fn own_place<'a>(id: &'a str, purpose: &'a str) -> Place<'a> {
     Place { table: "sealed_keys", row: id, user: purpose }
 }
 
+/// A keyed digest under a key that somebody else has, too.
+pub fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
+}
+
 impl Vault {
     /// The keys of a new server: one each for digests, cookies and tokens.
     pub fn make_keys(keyring: &Keyring, dice: &dyn Entropy, now: Timestamp) -> Result<Vec<SealedKey>, Fault> {
@@ -176,6 +181,11 @@ impl Vault {
         }
         let text = Secret::new(text);
         hmac::sign(&self.digest, text.expose()).as_ref().to_vec()
+    }
+
+    /// What signs the calls to one webhook. It follows from the webhook's id, so nothing of it is stored.
+    pub fn webhook_secret(&self, id: &str) -> Secret<Vec<u8>> {
+        Secret::new(self.digest("webhook secret", &[id.as_bytes()]))
     }
 
     /// The secret that signs cookies, as the bytes of its text.

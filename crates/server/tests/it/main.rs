@@ -33,4 +33,5 @@ mod smtp_sink;
 mod start;
 mod store;
 mod transcript;
+mod webhooks;
 mod world;

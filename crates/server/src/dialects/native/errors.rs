@@ -37,6 +37,13 @@ impl No {
         "return-urls-invalid",
         "return_urls are up to 20 whole https addresses without a fragment, or http ones of this machine",
     );
+    pub const WEBHOOK_URL: Self = Self::Only(
+        400,
+        "webhook-url-invalid",
+        "url must be a whole https address, or http of a listed private host",
+    );
+    pub const KINDS: Self =
+        Self::Only(400, "kinds-invalid", "kinds are kinds of events, or the groups before their dots");
     pub const TEXT: Self = Self::Only(
         400,
         "text-invalid",

@@ -11,6 +11,7 @@ pub mod reference;
 mod service;
 mod sessions;
 mod sign_in;
+mod webhooks;
 mod wire;
 
 use std::{future::Future, sync::Arc};
@@ -119,6 +120,9 @@ fn table() -> Routes<Arc<Surface>> {
         .on(GET,    "/v1/service-keys",                      to(service::list_keys))
         .on(POST,   "/v1/service-keys",                      to(service::create_key))
         .on(DELETE, "/v1/service-keys/{id}",                 to(service::revoke_key))
+        .on(GET,    "/v1/webhooks",                          to(webhooks::list))
+        .on(POST,   "/v1/webhooks",                          to(webhooks::create))
+        .on(DELETE, "/v1/webhooks/{id}",                     to(webhooks::delete))
         // For applications that have a login of their own.
         .on(POST,   "/v1/service/challenges",                to(service::open))
         .on(GET,    "/v1/service/challenges/{id}",           to(service::standing))

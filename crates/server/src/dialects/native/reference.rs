@@ -102,6 +102,11 @@ pub const GROUPS: &[Group] = &[
         row("POST", "/v1/service-keys", By::Administrator, &[must("name"), may("return_urls", Kind::Texts)], (201, &["id", "name", "key", "organisation", "return_urls", "created_at", "expires_at"]), "`key` is shown once; people read `name` when they are asked"),
         row("DELETE", "/v1/service-keys/{id}", By::Administrator, &[], (204, &[]), "dead at once"),
     ] },
+    Group { name: "Webhooks", rows: &[
+        row("GET", "/v1/webhooks", By::Session, &[], (200, &["webhooks"]), "those of the organisation that one administers, and how the last attempt went"),
+        row("POST", "/v1/webhooks", By::Administrator, &[must("url"), may("kinds", Kind::Texts)], (201, &["id", "url", "kinds", "secret", "created_at"]), "`secret` checks signatures and is shown once; `kinds` such as `authenticator` or `recovery.begun`"),
+        row("DELETE", "/v1/webhooks/{id}", By::Administrator, &[], (204, &[]), "nothing more is sent"),
+    ] },
     Group { name: "For applications with a login of their own", rows: &[
         row("POST", "/v1/service/challenges", By::Service, &[Member { name: "user", kind: Kind::Person, required: true }, may("methods", Kind::Texts), may("reason", Kind::Text), may("transaction", Kind::Text), may("return_url", Kind::Text)], (201, &["id", "url", "methods", "expires_at"]), "asks one of your people; send them to `url`, or verify what they tell you"),
         row("GET", "/v1/service/challenges/{id}", By::Service, &[], (200, &["id", "state", "methods", "expires_at"]), "`pending`, `passed`, `failed` or `expired`"),

@@ -240,8 +240,9 @@ pub async fn delete(ctx: &Ctx, visitor: &Visitor, key: &ServiceKey, external_id:
             Ok(user) => user,
             Err(denied) => return Ok(Err(denied)),
         };
-        tx.delete_user(&user.id)?;
+        // First the news: afterwards nobody knows whom it concerns.
         act.record(tx, Kind::UserDeleted, Whose::user(&user.id), json!({ "key": key.id }))?;
+        tx.delete_user(&user.id)?;
         Ok(Ok(()))
     })
     .await
