@@ -1,32 +1,17 @@
 // Every hosted page, as it looks to axe-core, by day and by night, on a phone's width. Pictures of them are left in
 // target/screenshots.
-import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { serve } from "../harness/binary.mjs";
 import { Chromium } from "../harness/chromium.mjs";
 import { mailedLink } from "../harness/mailbox.mjs";
 import { Authenticator } from "../harness/totp.mjs";
+import { looking } from "./look.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const SHOTS = fileURLToPath(new URL("../../target/screenshots", import.meta.url));
 const server = await serve(after);
 const base = server.origin;
 const browser = await Chromium.start(after);
+const look = looking(browser);
 const EMAIL = "ada@example.com", PASSWORD = "Lighthouse-and-27-lanterns";
-
-/** Looks at the page that is open. */
-async function look(name) {
-  await browser.shoot(SHOTS, name);
-  for (const value of ["light", "dark"]) {
-    await browser.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
-    await browser.run(AXE);
-    const violations = await browser.run(`axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map((node) => node.html + " " + node.failureSummary).join("; ")))`);
-    assert.deepEqual(violations, [], `${name}, ${value}`);
-  }
-}
 
 for (const page of ["sign-in", "sign-up", "sign-in/mail", "password", "recovery", "recovery/status"]) {
   test(`/${page}`, async () => {

@@ -72,7 +72,7 @@ test("an application without a login opens after two steps, and every address it
   const inside = await browser.submit({ kind: "app", code: fact("code now") });
   assert.match(inside.text, /An application without a login[\s\S]+Demo/);
   assert.equal(browser.at, fact("sample app"));
-  for (const name of ["pages", "API", "outbox"]) {
+  for (const name of ["pages", "administration", "API", "outbox"]) {
     const there = await browser.get(fact(name));
     assert.equal(there.status, 200, `${name}: ${there.text}`);
   }

@@ -77,6 +77,7 @@ kinds! {
     RecoveryCompleted = "recovery.completed",
     OrganisationCreated = "organisation.created",
     OrganisationJoined = "organisation.joined",
+    RoleChanged = "organisation.role_changed",
     OrganisationRulesChanged = "organisation.rules_changed",
     ApiKeyAdded = "api_key.added",
     ApiKeyChanged = "api_key.changed",

@@ -19,18 +19,22 @@ pub const NAME_MAX: usize = 200;
 pub enum Role {
     Owner,
     Admin,
+    /// Gives people who lost a factor the way to a new one, and touches nobody who administers.
+    Helpdesk,
     Billing,
     Workspaces,
     Member,
 }
 
 impl Role {
-    pub const ALL: [Self; 5] = [Self::Owner, Self::Admin, Self::Billing, Self::Workspaces, Self::Member];
+    pub const ALL: [Self; 6] =
+        [Self::Owner, Self::Admin, Self::Helpdesk, Self::Billing, Self::Workspaces, Self::Member];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
             Self::Admin => "admin",
+            Self::Helpdesk => "helpdesk",
             Self::Billing => "billing",
             Self::Workspaces => "workspaces",
             Self::Member => "member",
@@ -41,7 +45,12 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
-    /// Whether people of this role set rules and reset members.
+    /// Whether people of this role look after members: see how they stand, and reset those below them.
+    pub const fn helps(self) -> bool {
+        matches!(self, Self::Owner | Self::Admin | Self::Helpdesk)
+    }
+
+    /// Whether people of this role set rules, make keys, and give roles.
     pub const fn administers(self) -> bool {
         matches!(self, Self::Owner | Self::Admin)
     }
@@ -49,8 +58,9 @@ impl Role {
     /// Who stands above whom. Billing, workspaces and plain members are each other's equals.
     const fn rank(self) -> u8 {
         match self {
-            Self::Owner => 2,
-            Self::Admin => 1,
+            Self::Owner => 3,
+            Self::Admin => 2,
+            Self::Helpdesk => 1,
             Self::Billing | Self::Workspaces | Self::Member => 0,
         }
     }
@@ -111,13 +121,21 @@ pub struct Membership {
 /// Whether one person may take another's factors away so that they enrol anew. Nobody resets a peer, a superior
 /// or themselves (SEC-105).
 pub fn may_reset(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership])) -> Result<(), Denied> {
-    stands_over(actor, target, |own, theirs| own.rank() > theirs.rank())
+    stands_over(actor, target, |own, theirs| own.helps() && own.rank() > theirs.rank())
 }
 
 /// Whether one person may vouch for another's recovery, which two of them do for somebody who administers. Peers
 /// may; nobody vouches for a superior or themselves.
 pub fn may_vouch(actor: (&UserId, &[Membership]), target: (&UserId, &[Membership])) -> Result<(), Denied> {
-    stands_over(actor, target, |own, theirs| own.rank() >= theirs.rank())
+    stands_over(actor, target, |own, theirs| own.administers() && own.rank() >= theirs.rank())
+}
+
+/// Whether one person may give another a role in an organisation that both belong to. Nobody raises anybody above
+/// themselves, nor touches a peer, a superior or their own role; owners alone make others their equals.
+pub fn may_appoint(own: Role, theirs: Role, new: Role) -> Result<(), Denied> {
+    let over = own.rank() > theirs.rank() && own.rank() > new.rank();
+    let makes_equal = own == Role::Owner && new == Role::Owner && theirs != Role::Owner;
+    if own.administers() && (over || makes_equal) { Ok(()) } else { Err(Denied::NotPermitted) }
 }
 
 /// Either reaches into every organisation the other belongs to, so the actor must administer each of them.
@@ -129,9 +147,8 @@ fn stands_over(
     let (actor, own) = actor;
     let (other, theirs) = target;
     let role_in = |id: &OrganisationId| own.iter().find(|one| one.organisation.id == *id).map(|one| one.role);
-    let over = |one: &Membership| {
-        role_in(&one.organisation.id).is_some_and(|role| role.administers() && high_enough(role, one.role))
-    };
+    let over =
+        |one: &Membership| role_in(&one.organisation.id).is_some_and(|role| high_enough(role, one.role));
     if actor != other && !theirs.is_empty() && theirs.iter().all(over) {
         Ok(())
     } else {
@@ -200,6 +217,12 @@ mod tests {
             (Role::Admin, Role::Owner, false),
             (Role::Admin, Role::Admin, false),
             (Role::Admin, Role::Member, true),
+            (Role::Admin, Role::Helpdesk, true),
+            (Role::Helpdesk, Role::Member, true),
+            (Role::Helpdesk, Role::Billing, true),
+            (Role::Helpdesk, Role::Helpdesk, false),
+            (Role::Helpdesk, Role::Admin, false),
+            (Role::Helpdesk, Role::Owner, false),
             (Role::Billing, Role::Member, false),
             (Role::Workspaces, Role::Member, false),
             (Role::Member, Role::Member, false),
@@ -241,6 +264,7 @@ mod tests {
             (Role::Owner, Role::Owner, true),
             (Role::Admin, Role::Admin, true),
             (Role::Admin, Role::Owner, false),
+            (Role::Helpdesk, Role::Member, false),
             (Role::Billing, Role::Member, false),
         ] {
             let (own, theirs) = ([member("a", actor)], [member("a", target)]);
@@ -248,6 +272,23 @@ mod tests {
         }
         let own = [member("a", Role::Owner)];
         assert_eq!(may_vouch((&ada, &own), (&ada, &own)), Err(Denied::NotPermitted));
+    }
+
+    #[test]
+    fn nobody_is_raised_above_whoever_raises_them() {
+        for (own, theirs, new, allowed) in [
+            (Role::Owner, Role::Member, Role::Owner, true),
+            (Role::Owner, Role::Owner, Role::Member, false),
+            (Role::Owner, Role::Admin, Role::Helpdesk, true),
+            (Role::Admin, Role::Member, Role::Helpdesk, true),
+            (Role::Admin, Role::Member, Role::Admin, false),
+            (Role::Admin, Role::Member, Role::Owner, false),
+            (Role::Admin, Role::Admin, Role::Member, false),
+            (Role::Helpdesk, Role::Member, Role::Billing, false),
+            (Role::Member, Role::Member, Role::Member, false),
+        ] {
+            assert_eq!(may_appoint(own, theirs, new).is_ok(), allowed, "{own:?} {theirs:?} {new:?}");
+        }
     }
 
     #[test]

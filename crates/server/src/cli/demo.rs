@@ -319,6 +319,7 @@ Countersign demo on {origin}
   code now       {code}
   for your app   {uri}
   pages          {origin}/sign-in
+  administration {origin}/admin
   sample app     {protected}
   API            {origin}/docs
   outbox         {origin}/dev/outbox

@@ -4,6 +4,7 @@
 //! it is said: closures return `Ok(Err(denied))`, which commits, and only then the caller hears it.
 
 pub mod accounts;
+pub mod administration;
 pub mod api_keys;
 pub mod authenticators;
 pub mod challenge;

@@ -31,6 +31,9 @@ use crate::{
 /// is refused.
 const HOME: &str = ":home";
 
+/// Longest reason kept, in characters.
+const REASON_MAX: usize = 500;
+
 /// Where somebody who signs up belongs.
 #[derive(Clone, Debug, Default)]
 pub enum Belonging {
@@ -276,11 +279,21 @@ pub async fn change_trust_lasts(
     .await
 }
 
-/// Somebody who acts on others, freshly proven (SEC-101), and what they belong to.
+/// Somebody who administers, freshly proven (SEC-101), and what they belong to.
 pub(crate) fn administrator(
     act: &Act,
     tx: &mut Tx<'_>,
     seen: &SignedIn,
+) -> Result<Result<(SignedIn, Vec<Membership>), Denied>, Fault> {
+    acting(act, tx, seen, Role::administers)
+}
+
+/// Somebody of a role that may act on others, freshly proven.
+fn acting(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    seen: &SignedIn,
+    may: fn(Role) -> bool,
 ) -> Result<Result<(SignedIn, Vec<Membership>), Denied>, Fault> {
     let who = match sessions::still(act, tx, seen, Reach::Everything)? {
         Ok(who) => who,
@@ -299,7 +312,7 @@ pub(crate) fn administrator(
     if memberships.is_empty() {
         return Ok(Err(Denied::NoOrganisation));
     }
-    if !memberships.iter().any(|one| one.role.administers()) {
+    if !memberships.iter().any(|one| may(one.role)) {
         return Ok(Err(Denied::NotPermitted));
     }
     Ok(policy::may_change_factors(standing, act.now).map(|()| (who, memberships)))
@@ -310,15 +323,20 @@ pub struct Reset {
     /// Whether the person needs a second factor from now on, whatever the organisation says. `None`: whoever
     /// had one does.
     pub require: Option<bool>,
+    /// Why, in the administrator's words; for the journal.
+    pub reason: Option<String>,
 }
 
 /// Takes every factor of a member away, and with them sessions, trusted devices, backup codes and API keys, in
 /// one transaction. The person hears of it, and enrols anew.
 pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Reset) -> Outcome<()> {
+    if asked.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
+        return Err(Denied::FieldTooLong { field: "reason", max: REASON_MAX }.into());
+    }
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
     ctx.write(move |tx| {
-        let (who, own) = match administrator(&act, tx, &seen)? {
+        let (who, own) = match acting(&act, tx, &seen, Role::helps)? {
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
@@ -326,7 +344,8 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
-        if let Err(denied) = organisation::may_reset((&who.user.id, &own), (&target.id, &theirs)) {
+        let ours = target.external.is_some();
+        if !ours && let Err(denied) = organisation::may_reset((&who.user.id, &own), (&target.id, &theirs)) {
             return Ok(Err(denied));
         }
         let had_one = !tx.methods_enrolled(&target.id)?.is_empty();
@@ -334,7 +353,7 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
         // Whoever had one enrols anew before anything else (SEC-105), unless the administrator says otherwise.
         let required = asked.require.unwrap_or(had_one || target.second_factor_required);
         tx.set_second_factor_required(&target.id, required)?;
-        let detail = json!({ "by": who.user.id, "required": required });
+        let detail = json!({ "by": who.user.id, "required": required, "reason": asked.reason });
         act.record(tx, Kind::SecondFactorReset, Whose::user(&target.id), detail)?;
         act.notify(tx, &target, Notice::SecondFactorReset)?;
         Ok(Ok(()))
@@ -342,7 +361,44 @@ pub async fn reset_member(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: R
     .await
 }
 
-/// Somebody who shares an organisation with the asker, with everything that follows about them serialised.
+/// Gives a member another role in the organisation that somebody administers.
+pub async fn change_role(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    (user, new): (&UserId, Role),
+) -> Outcome<()> {
+    let act = Act::begin(ctx, visitor);
+    let (seen, user) = (who.clone(), user.clone());
+    ctx.write(move |tx| {
+        let (who, own) = match administrator(&act, tx, &seen)? {
+            Ok(found) => found,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let Some(Membership { organisation, role }) = own.iter().find(|one| one.role.administers()) else {
+            return Ok(Err(Denied::NotPermitted));
+        };
+        tx.lock_user(&user)?;
+        let theirs = tx.memberships(&user)?;
+        let Some(there) = theirs.iter().find(|one| one.organisation.id == organisation.id) else {
+            return Ok(Err(Denied::UserNotFound));
+        };
+        let allowed = organisation::may_appoint(*role, there.role, new);
+        if let Err(denied) = allowed.and(if who.user.id == user { Err(Denied::NotPermitted) } else { Ok(()) }) {
+            return Ok(Err(denied));
+        }
+        tx.set_role(&organisation.id, &user, new)?;
+        let detail = json!({
+            "organisation": organisation.id, "by": who.user.id, "was": there.role.as_str(), "role": new.as_str(),
+        });
+        act.record(tx, Kind::RoleChanged, Whose::user(&user), detail)?;
+        Ok(Ok(()))
+    })
+    .await
+}
+
+/// Somebody who shares an organisation with the asker, or whom an application brought into one that the asker looks
+/// after; with everything that follows about them serialised.
 /// Whether somebody else's people exist is nobody's business.
 pub(crate) fn colleague(
     tx: &mut Tx<'_>,
@@ -356,7 +412,10 @@ pub(crate) fn colleague(
     let theirs = tx.memberships(&target.id)?;
     let shared =
         theirs.iter().any(|one| own.iter().any(|other| other.organisation.id == one.organisation.id));
-    Ok(if shared { Ok((target, theirs)) } else { Err(Denied::UserNotFound) })
+    let kept = target.external.as_ref().is_some_and(|external| {
+        own.iter().any(|one| one.organisation.id == external.organisation_id && one.role.helps())
+    });
+    Ok(if shared || kept { Ok((target, theirs)) } else { Err(Denied::UserNotFound) })
 }
 
 pub(crate) fn clear_factors(act: &Act, tx: &mut Tx<'_>, target: &User) -> Result<(), Fault> {

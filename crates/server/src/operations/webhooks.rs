@@ -9,10 +9,11 @@ use countersign_core::{
     secret::Secret,
     session::Visitor,
     time::DAY,
-    webhook::{PER_ORGANISATION_MAX, Webhook},
+    webhook::{PER_ORGANISATION_MAX, URL_MAX, Webhook},
 };
 use data_encoding::BASE64;
 use serde_json::json;
+use url::Url;
 
 use crate::{
     ctx::Ctx,
@@ -30,6 +31,16 @@ pub struct NewWebhook {
     pub url: String,
     /// Kinds of events, or groups of them; all if there are none.
     pub kinds: Vec<String>,
+}
+
+/// An address that may be called, in its one form: https, or http of a private host that the operator lists.
+pub fn address(ctx: &Ctx, text: &str) -> Option<String> {
+    let url = Url::parse(text).ok().filter(|_| text.len() <= URL_MAX)?;
+    let host = url.host_str().unwrap_or_default();
+    let private = ctx.config.webhook_private_hosts.iter().any(|listed| listed == host);
+    let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let fits = bare && (url.scheme() == "https" || (url.scheme() == "http" && private));
+    fits.then(|| url.to_string())
 }
 
 fn administered(own: &[Membership]) -> Option<&OrganisationId> {

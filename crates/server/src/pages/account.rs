@@ -15,6 +15,7 @@ use super::{
 use crate::{
     http::{page, reply::Reply},
     operations::{
+        administration,
         authenticators::{self, Authority, Removal},
         passkeys, recovery,
         sessions::{self, Handover},
@@ -49,9 +50,11 @@ struct Account<'a> {
     sessions: Vec<Row>,
     /// Somebody waits to get in without the second step.
     recovering: Option<String>,
+    /// They look after others.
+    administers: bool,
 }
 
-const fn called(method: Method) -> &'static str {
+pub(super) const fn called(method: Method) -> &'static str {
     match method {
         Method::Totp => "Authenticator app",
         Method::EmailCode => "Codes by mail",
@@ -63,7 +66,7 @@ const fn called(method: Method) -> &'static str {
 }
 
 /// "2026-11-26", which everybody reads the same way.
-fn day(iso: &str) -> &str {
+pub(super) fn day(iso: &str) -> &str {
     iso.split('T').next().unwrap_or(iso)
 }
 
@@ -139,6 +142,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         devices: devices.collect(),
         sessions: sessions.collect(),
         recovering,
+        administers: administration::place(ctx, &who).await.is_ok(),
     };
     Ok(page::reply(&page, None))
 }

@@ -66,6 +66,11 @@ impl No {
             Self::Denied(Denied::StaleSession) => {
                 let page = match here.path() {
                     page @ "/account/totp" => page,
+                    page if page.starts_with("/admin/people/") => {
+                        page.trim_end_matches("/reset").trim_end_matches("/role")
+                    }
+                    "/admin/policy" => "/admin/policy",
+                    page if page.starts_with("/admin/") => "/admin/keys",
                     "/account/passkey" | "/account/passkey/options" => "/account/passkey",
                     _ => "/account",
                 };
@@ -75,6 +80,12 @@ impl No {
                         .status(StatusCode::FORBIDDEN),
                     false => Reply::empty(StatusCode::OK).to(StatusCode::SEE_OTHER, &url),
                 };
+            }
+            Self::Denied(Denied::NotPermitted) => {
+                (StatusCode::FORBIDDEN, "Your role does not reach this far.".to_owned())
+            }
+            Self::Denied(Denied::UserNotFound) => {
+                (StatusCode::NOT_FOUND, "There is no such person.".to_owned())
             }
             Self::Denied(denied) => (StatusCode::FORBIDDEN, page::said(&denied)),
             Self::Fault(fault) if fault.log_and_judge() => {
@@ -214,6 +225,16 @@ impl Asked {
 
     pub fn query(&self, name: &str) -> Option<String> {
         query::read(&self.parts.uri, name).filter(|value| !value.is_empty())
+    }
+
+    /// A text of the form, or of the address where the page was asked for by GET.
+    pub fn field(&self, name: &str) -> Option<String> {
+        self.sent.some_text(name).or_else(|| self.query(name))
+    }
+
+    /// A segment of the path, counted from nought before its first slash.
+    pub fn segment(&self, at: usize) -> &str {
+        self.parts.uri.path().split('/').nth(at).unwrap_or_default()
     }
 
     /// Where the person wants to go, from the form or the address; only where they may be sent.

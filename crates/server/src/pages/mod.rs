@@ -2,6 +2,7 @@
 //! passkeys need one.
 
 mod account;
+mod admin;
 mod asked;
 mod enrol;
 mod passkeys;
@@ -95,6 +96,19 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(POST, "/prove/email",              to(surface, |asked| enrol::email(asked, Application)))
         .on(GET,  "/prove/done",               to(surface, prove::show_done))
         .on(POST, "/prove/done",               to(surface, prove::done))
+        .on(GET,  "/admin",                    to(surface, admin::overview))
+        .on(GET,  "/admin/people",             to(surface, admin::list))
+        .on(GET,  "/admin/people/{id}",        to(surface, admin::show))
+        .on(POST, "/admin/people/{id}/reset",  to(surface, admin::reset))
+        .on(POST, "/admin/people/{id}/role",   to(surface, admin::change_role))
+        .on(GET,  "/admin/policy",             to(surface, admin::edit))
+        .on(POST, "/admin/policy",             to(surface, admin::apply))
+        .on(GET,  "/admin/keys",               to(surface, admin::keys))
+        .on(POST, "/admin/keys",               to(surface, admin::create_key))
+        .on(POST, "/admin/keys/revoke",        to(surface, admin::revoke_key))
+        .on(POST, "/admin/webhooks",           to(surface, admin::create_webhook))
+        .on(POST, "/admin/webhooks/delete",    to(surface, admin::delete_webhook))
+        .on(GET,  "/admin/journal",            to(surface, admin::journal))
         .on(GET,  "/recovery",                 to(surface, recovery::show))
         .on(POST, "/recovery",                 to(surface, recovery::request))
         .on(GET,  "/recovery/begin",           to(surface, recovery::show_begin))

@@ -4,6 +4,7 @@
 //! closure cannot end in a commit even if it answers `Ok`. PostgreSQL does this by nature, SQLite is made to.
 //! Where a conflict is an expected answer, write `ON CONFLICT` or a conditional statement and count the rows.
 
+mod administration;
 mod api_keys;
 mod authenticators;
 mod challenges;
@@ -35,6 +36,7 @@ use countersign_core::{
     time::Timestamp,
 };
 
+pub use administration::{Counted, EventRow, Told};
 pub use challenges::NewCode;
 pub use forward_passes::{Kept, NewForwardCode, NewForwardPass};
 pub use links::{Link, Purpose};

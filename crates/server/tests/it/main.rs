@@ -1,6 +1,7 @@
 //! The integration suite: one binary, real components. `STORE=postgres` runs it on PostgreSQL.
 
 mod accents;
+mod administration;
 mod api_keys;
 mod authenticator;
 mod better_auth;

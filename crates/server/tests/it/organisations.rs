@@ -272,7 +272,7 @@ async fn a_reset_takes_everything_and_tells_the_person() {
     waiting.sign_in(ADA).await.expect(200);
     // One authenticator, ten codes, two sessions, one device, one key; and the other browser was let in.
     assert_eq!(rows_of(&world, &ada).await, 15);
-    let reset = |user: &SignedIn, require| Reset { user: user.user.id.clone(), require };
+    let reset = |user: &SignedIn, require| Reset { user: user.user.id.clone(), require, reason: None };
     organisations::reset_member(&world.ctx, &nobody(), &boss, reset(&ada, Some(true))).await.unwrap();
     assert_eq!(rows_of(&world, &ada).await, 0);
     world.advance(30);
@@ -305,7 +305,7 @@ async fn nobody_resets_a_superior_themselves_or_a_stranger() {
         (&boss, &both, Denied::NotPermitted),
     ] {
         let who = again(&world, who).await.unwrap();
-        let reset = Reset { user: target.user.id.clone(), require: None };
+        let reset = Reset { user: target.user.id.clone(), require: None, reason: None };
         let refused = organisations::reset_member(&world.ctx, &nobody(), &who, reset).await;
         assert_eq!(denied(refused), expected, "{} {}", who.user.email, target.user.email);
     }

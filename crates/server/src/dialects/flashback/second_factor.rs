@@ -175,7 +175,7 @@ pub(super) async fn reset(asked: Asked) -> Result<Reply, No> {
         (given(body, "resetUserId"), enable.map(|_| body.flag("enable", false)))
     })?;
     if let Some(user) = user {
-        let reset = Reset { user: UserId::from(without_hyphens(&user)), require };
+        let reset = Reset { user: UserId::from(without_hyphens(&user)), require, reason: None };
         organisations::reset_member(ctx, visitor, &who, reset).await?;
     } else {
         let removal = Removal { require, handover: Handover::Nothing, ..Removal::default() };

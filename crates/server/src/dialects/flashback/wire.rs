@@ -136,7 +136,8 @@ pub(super) fn profile(user: &User, place: Option<&Membership>) -> Value {
 
 const fn role(role: Role) -> (u8, &'static str) {
     match role {
-        Role::Member => (0x00, "USER"),
+        // Its wire has no such role; what it may do there, a user may.
+        Role::Member | Role::Helpdesk => (0x00, "USER"),
         Role::Billing => (0x01, "BILLING"),
         Role::Workspaces => (0x02, "WORKSPACES"),
         Role::Admin => (0xfe, "ADMINISTRATORS"),

@@ -37,7 +37,7 @@ const fn role(role: Role) -> &'static str {
     match role {
         Role::Owner => "owner",
         Role::Admin => "admin",
-        Role::Billing | Role::Workspaces | Role::Member => "member",
+        Role::Helpdesk | Role::Billing | Role::Workspaces | Role::Member => "member",
     }
 }
 

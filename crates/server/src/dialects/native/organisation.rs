@@ -86,9 +86,11 @@ fn member(asked: &Asked) -> UserId {
 }
 
 pub(super) async fn reset(asked: Asked) -> Result<Reply, No> {
-    let require = asked.any_body(|body| body.member("require").map(|_| body.required_flag("require")))?;
+    let (require, reason) = asked.any_body(|body| {
+        (body.member("require").map(|_| body.required_flag("require")), body.optional_text("reason"))
+    })?;
     let who = asked.signed_in().await?;
-    let reset = Reset { user: member(&asked), require };
+    let reset = Reset { user: member(&asked), require, reason };
     organisations::reset_member(asked.ctx(), &asked.visitor, &who, reset).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }

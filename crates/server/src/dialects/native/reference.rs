@@ -92,7 +92,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "Organisations", rows: &[
         row("GET", "/v1/organisations", By::Session, &[], (200, &["organisations"]), "one's own, with role and rules"),
         row("PATCH", "/v1/organisation", By::Administrator, &[may("second_factor_required", Kind::Flag), may("methods", Kind::Texts), may("trust_lasts_days", Kind::Number), may("recovery_wait_hours", Kind::Number)], (200, &["organisations"]), "changes its rules"),
-        row("POST", "/v1/members/{id}/reset", By::Administrator, &[may("require", Kind::Flag)], (204, &[]), "every factor and session of the member is gone"),
+        row("POST", "/v1/members/{id}/reset", By::Administrator, &[may("require", Kind::Flag), may("reason", Kind::Text)], (204, &[]), "every factor and session of the member is gone"),
         row("GET", "/v1/members/{id}/recovery", By::Administrator, &[], (200, &["recovery"]), "the open one"),
         row("POST", "/v1/members/{id}/recovery/shorten", By::Administrator, &[must("reference"), must("reason")], (200, &["recovery"]), "to an hour; of privileged people another administrator must agree"),
         row("POST", "/v1/members/{id}/recovery/approve", By::Administrator, &[], (200, &["recovery"]), "agrees"),

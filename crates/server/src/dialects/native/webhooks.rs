@@ -1,14 +1,8 @@
 //! Webhooks of the organisation that somebody administers.
 
 use axum::http::StatusCode;
-use countersign_core::{
-    event,
-    ids::WebhookId,
-    time::Timestamp,
-    webhook::{URL_MAX, Webhook},
-};
+use countersign_core::{event, ids::WebhookId, time::Timestamp, webhook::Webhook};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::{callers::Asked, errors::No};
 use crate::{
@@ -44,14 +38,8 @@ fn kinds(sent: Option<Value>) -> Result<Vec<String>, No> {
 
 pub(super) async fn create(asked: Asked) -> Result<Reply, No> {
     let (url, named) = asked.body(|body| (body.text("url"), body.member("kinds")))?;
-    let parsed = Url::parse(&url).ok().filter(|_| url.len() <= URL_MAX).ok_or(No::WEBHOOK_URL)?;
-    let host = parsed.host_str().unwrap_or_default();
-    let private = asked.ctx().config.webhook_private_hosts.iter().any(|listed| listed == host);
-    let bare = parsed.username().is_empty() && parsed.password().is_none() && parsed.fragment().is_none();
-    if !bare || !(parsed.scheme() == "https" || (parsed.scheme() == "http" && private)) {
-        return Err(No::WEBHOOK_URL);
-    }
-    let new = NewWebhook { url: parsed.to_string(), kinds: kinds(named)? };
+    let url = webhooks::address(asked.ctx(), &url).ok_or(No::WEBHOOK_URL)?;
+    let new = NewWebhook { url, kinds: kinds(named)? };
     let who = asked.signed_in().await?;
     let (one, secret) = webhooks::create(asked.ctx(), &asked.visitor, &who, new).await?;
     let mut body = shown(&one);

@@ -1,0 +1,123 @@
+//! What an organisation asks of its members, tried out before it holds.
+
+use askama::Template;
+use countersign_core::{
+    denied::Denied,
+    method::{Method, Methods},
+    organisation::Rules,
+    time::{DAY, HOUR, Timestamp},
+};
+
+use super::{Frame, people::short};
+use crate::{
+    http::{page, reply::Reply},
+    operations::{
+        administration,
+        organisations::{self, RuleChange},
+        sessions::SignedIn,
+    },
+    pages::{
+        account::{called, day},
+        asked::{Asked, No, see},
+    },
+};
+
+/// What an organisation can count as a second factor.
+const COUNTABLE: [Method; 4] = [Method::Passkey, Method::Totp, Method::SmsCode, Method::EmailCode];
+
+#[derive(Template)]
+#[template(path = "pages/admin/policy.html")]
+struct Policy<'a> {
+    frame: Frame<'a>,
+    required: bool,
+    methods: Vec<(&'a str, &'a str, bool)>,
+    trust_days: u64,
+    recovery_hours: u64,
+    /// Shown once it was asked for: whom these rules would stop, and what each has.
+    forecast: Option<Shown>,
+}
+
+struct Shown {
+    today: String,
+    looked_at: usize,
+    stopped: Vec<(String, String, String)>,
+    /// Nobody could follow them.
+    impossible: bool,
+}
+
+/// The rules as they stand in the form, or as they hold.
+fn wanted(asked: &Asked, now: Rules) -> Rules {
+    if asked.field("form").is_none() {
+        return now;
+    }
+    let ticked = |name: &str| asked.field(name).is_some();
+    let number = |name: &str, max: u64| {
+        asked.field(name).and_then(|text| text.parse::<u64>().ok()).map(|number| number.min(max))
+    };
+    let chosen: Vec<Method> =
+        COUNTABLE.into_iter().filter(|method| ticked(&format!("method_{}", method.as_str()))).collect();
+    // All of them is no rule: what is invented later counts, too.
+    let methods = if chosen.len() == COUNTABLE.len() { Methods::default() } else { Methods::of(&chosen) };
+    Rules {
+        second_factor_required: ticked("required"),
+        methods,
+        trust_lasts: number("trust_days", 30).map_or(now.trust_lasts, |days| DAY * days as u32),
+        recovery_wait: number("recovery_hours", 720).map_or(now.recovery_wait, |hours| HOUR * hours as u32),
+    }
+}
+
+async fn rules(asked: &Asked, who: &SignedIn) -> Result<Rules, No> {
+    let place = administration::place(asked.ctx(), who).await?;
+    if !place.role.administers() {
+        return Err(Denied::NotPermitted.into());
+    }
+    Ok(place.organisation.rules)
+}
+
+/// Looking changes nothing: the forecast is asked for by GET.
+pub(crate) async fn edit(asked: Asked) -> Result<Reply, No> {
+    let who = asked.signed_in().await?;
+    let wanted = wanted(&asked, rules(&asked, &who).await?);
+    let forecast = match asked.field("form") {
+        None => None,
+        Some(_) => {
+            let forecast = administration::forecast(asked.ctx(), &who, wanted).await?;
+            Some(Shown {
+                today: day(&Timestamp::to_iso(asked.ctx().clock.now())).to_owned(),
+                looked_at: forecast.looked_at,
+                stopped: forecast.stopped.iter().map(short).collect(),
+                impossible: wanted.can_be_followed().is_err(),
+            })
+        }
+    };
+    let countable = |method: Method| (method.as_str(), called(method), wanted.methods.contains(method));
+    let page = Policy {
+        frame: Frame::of(&asked, &who, "Rules").await?,
+        required: wanted.second_factor_required,
+        methods: COUNTABLE.into_iter().map(countable).collect(),
+        trust_days: wanted.trust_lasts.as_secs() / DAY.as_secs(),
+        recovery_hours: wanted.recovery_wait.as_secs() / HOUR.as_secs(),
+        forecast,
+    };
+    Ok(page::reply(&page, None))
+}
+
+pub(crate) async fn apply(asked: Asked) -> Result<Reply, No> {
+    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in().await?);
+    let before = rules(&asked, &who).await?;
+    let after = wanted(&asked, before);
+    if after.second_factor_required != before.second_factor_required || after.methods != before.methods {
+        let change = RuleChange {
+            second_factor_required: Some(after.second_factor_required),
+            methods: Some(after.methods),
+        };
+        organisations::change_rules(ctx, visitor, &who, change).await?;
+    }
+    if after.trust_lasts != before.trust_lasts {
+        organisations::change_trust_lasts(ctx, visitor, &who, after.trust_lasts).await?;
+    }
+    if after.recovery_wait != before.recovery_wait {
+        organisations::change_recovery_wait(ctx, visitor, &who, after.recovery_wait).await?;
+    }
+    Ok(see("/admin/policy"))
+}
