@@ -31,6 +31,7 @@ const BETTER_AUTH: &[&str] = &[
     "/api/auth/two-factor/verify-backup-code",
     "/api/auth/two-factor/send-otp",
     "/api/auth/two-factor/challenge",
+    "/challenge",
 ];
 const SLUGBASE: &[&str] = &["/api/auth/mfa/verify"];
 const FLASHBACK: &[&str] = &[
@@ -66,10 +67,25 @@ const ENROLS_NATIVE: &[&str] = &[
     "/v1/authenticators/sms/confirm",
     "/v1/passkeys/options",
     "/v1/passkeys",
+    // And the pages to the same end.
+    "/account/totp",
+    "/account/passkey",
+    "/account/passkey/options",
+    "/account/sms",
+    "/account/email",
+    "/sign-out",
 ];
 /// What the challenge of our own API opens.
-const NATIVE: &[&str] =
-    &["/v1/challenge", "/v1/challenge/code", "/v1/challenge/verify", "/v1/challenge/passkey/options"];
+const NATIVE: &[&str] = &[
+    "/v1/challenge",
+    "/v1/challenge/code",
+    "/v1/challenge/verify",
+    "/v1/challenge/passkey/options",
+    // And its page.
+    "/challenge",
+    "/challenge/passkey/options",
+    "/challenge/passkey",
+];
 const ENROLS_SLUGBASE: &[&str] = &[
     "/api/auth/mfa/status",
     "/api/auth/mfa/enroll/begin",
@@ -102,6 +118,9 @@ const COOKIES: &[&[&str]] = &[
     &["better-auth.session_token", "token", "session"],
     &["better-auth.two_factor", "slugbase.sid"],
     &["better-auth.trust_device", "better-auth.session_data", "slugbase.mfa_pending"],
+    &["countersign"],
+    &["countersign-challenge", "countersign-application", "countersign-mail", "countersign-recovery"],
+    &["countersign-trusted", "countersign-forward"],
 ];
 
 /// Where a credential can stand.
@@ -135,8 +154,14 @@ fn body(nth: usize) -> Value {
     })
 }
 
-/// What is the same in two answers that mean the same.
-type Sense = (u16, Vec<String>);
+/// What is the same in two answers that mean the same: the status, where it leads, and some words.
+type Sense = (u16, String, Vec<String>);
+
+/// A page that leads to the first step, or to enrolling, lets nobody in.
+fn is_closed((status, to, _): &Sense) -> bool {
+    let leads_out = ["/sign-in", "/account/totp", "/step-up"].iter().any(|page| to.starts_with(page));
+    [401, 403].contains(status) || ([302, 303].contains(status) && leads_out)
+}
 
 struct Walk<'w> {
     world: &'w World,
@@ -196,7 +221,8 @@ impl<'w> Walk<'w> {
             // Who it is about differs from call to call; that it is about somebody does not.
             _ => "something".to_owned(),
         });
-        (reply.status.as_u16(), said.collect())
+        let to = reply.location().split('?').next().unwrap_or_default().to_owned();
+        (reply.status.as_u16(), to, said.collect())
     }
 
     /// Every route where the credential got further than nobody does.
@@ -210,7 +236,7 @@ impl<'w> Walk<'w> {
             for value in &half_way.values {
                 for place in places() {
                     let somebody = self.ask(&route, place, value).await;
-                    if ![401, 403].contains(&somebody.0) && somebody != nobody {
+                    if !is_closed(&somebody) && somebody != nobody {
                         opened.insert(format!(
                             "{} {} with {} as {place:?}: {somebody:?}, nobody hears {nobody:?}",
                             route.method, route.path, half_way.name
@@ -302,7 +328,9 @@ async fn enrolling_credentials(world: &World) -> Vec<HalfWay> {
         let reply = caller.post(path, body).await.expect(status);
         let told = |key: &str| reply.body[key].as_str().unwrap().to_owned();
         let (values, opens) = match dialect {
-            "native" => (vec![reply.body["session"]["token"].as_str().unwrap().to_owned()], ENROLS_NATIVE),
+            "native" => {
+                (vec![reply.body["session"]["token"].as_str().unwrap().to_owned()], ENROLS_BETTER_AUTH)
+            }
             "better-auth" => {
                 let signed = caller.cookie("better-auth.session_token");
                 let plain = signed.split('.').next().unwrap_or_default().to_owned();
@@ -312,7 +340,9 @@ async fn enrolling_credentials(world: &World) -> Vec<HalfWay> {
             "mudbase" => (vec![told("token"), told("refreshToken")], ENROLS_MUDBASE),
             _ => (vec![told("accessToken"), told("refreshToken")], ENROLS_FLASHBACK),
         };
-        let opens = [opens, ENROLS_NATIVE].concat();
+        // The session tokens of these three are one kind.
+        let shared = if ["mudbase", "flashback"].contains(&dialect) { NOTHING } else { ENROLS_BETTER_AUTH };
+        let opens = [opens, ENROLS_NATIVE, shared].concat();
         all.push(HalfWay { name: dialect, values, opens });
     }
     all

@@ -10,6 +10,7 @@ mod credentials;
 mod delivery;
 mod flashback;
 mod forward_auth;
+mod headers;
 mod journeys;
 mod mail_sign_in;
 mod matrix;
