@@ -57,6 +57,12 @@ function show(page) {
   const shown = new DOMParser().parseFromString(page, "text/html");
   document.title = shown.title;
   document.querySelector("main").replaceWith(document.adoptNode(shown.querySelector("main")));
+  // A script that was parsed this way does not run.
+  for (const old of document.querySelectorAll("main script")) {
+    const script = document.createElement("script");
+    script.src = old.src;
+    old.replaceWith(script);
+  }
 }
 
 /** Why not; where something else comes first, the page goes there. */

@@ -21,6 +21,7 @@ use crate::{
 const STYLE: &str = include_str!("../../../../assets/countersign.css");
 const PASSKEY: &str = include_str!("../../../../assets/passkey.js");
 const CONFIRM: &str = include_str!("../../../../assets/confirm.js");
+const CODES: &str = include_str!("../../../../assets/codes.js");
 
 /// What the pages bring along: the same for everybody, and compiled in.
 pub fn assets(routes: Routes<Arc<Ctx>>) -> Routes<Arc<Ctx>> {
@@ -38,6 +39,7 @@ pub fn assets(routes: Routes<Arc<Ctx>>) -> Routes<Arc<Ctx>> {
         .on(GET, "/assets/confirm.js", move |method| {
             on(method, file("text/javascript; charset=utf-8", CONFIRM))
         })
+        .on(GET, "/assets/codes.js", move |method| on(method, file("text/javascript; charset=utf-8", CODES)))
 }
 
 /// Our own style and scripts and nothing else, and no script between the lines. `to` is where forms may end up,

@@ -25,7 +25,7 @@ use crate::{
         sessions::{self, Handover, Minted, SignedIn},
         sign_in,
     },
-    store::{Purpose, Tx},
+    store::{EventRow, Purpose, Tx},
 };
 
 /// Links that act on the account die with the password they were asked for under: whoever changes it may be
@@ -188,6 +188,14 @@ pub async fn reset_password(
         Ok(Ok(()))
     })
     .await
+}
+
+/// What happened to the person's own account, newest first.
+pub async fn activity(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<EventRow>> {
+    const SHOWN: i64 = 20;
+    who.session.scope.reaches(Reach::Everything)?;
+    let user = who.user.id.clone();
+    Ok(ctx.store.read(move |tx| tx.events_about(&user, SHOWN)).await?)
 }
 
 /// How somebody asks for their account to go.

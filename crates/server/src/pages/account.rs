@@ -1,22 +1,29 @@
 //! The account's own page: factors, passkeys, trusted browsers, sessions; and enrolling.
 
 use askama::Template;
+use axum::http::StatusCode;
 use countersign_core::{
     backup_code::Shape,
     denied::Denied,
     ids::{AuthenticatorId, TrustedDeviceId},
     method::Method,
+    session::Visitor,
+    time::Timestamp,
 };
 
 use super::{
-    asked::{Asked, No, see},
+    asked::{Asked, Message, No, see},
     enrol::{Codes, Place},
 };
 use crate::{
+    config::Sms,
     http::{page, reply::Reply},
     operations::{
-        administration,
+        Stop,
+        accounts::{self, Farewell, FarewellTaken},
+        administration::{self, EventRow},
         authenticators::{self, Authority, Removal},
+        emails::LinkShape,
         passkeys, recovery,
         sessions::{self, Handover},
         trusted_devices,
@@ -44,12 +51,17 @@ struct Account<'a> {
     required: bool,
     factors: Vec<Row>,
     has_totp: bool,
+    texts: bool,
+    mails: bool,
     passkeys: bool,
     backup_codes: u32,
     devices: Vec<Row>,
     sessions: Vec<Row>,
     /// Somebody waits to get in without the second step.
     recovering: Option<String>,
+    /// What happened lately: when, what, where from.
+    activity: Vec<(String, &'static str, String)>,
+    has_password: bool,
     /// They look after others.
     administers: bool,
 }
@@ -136,15 +148,108 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         guarded: overview.is_on(),
         required: overview.required,
         has_totp: overview.has(Method::Totp),
+        texts: !matches!(ctx.config.sms, Sms::Off) && !overview.has(Method::SmsCode),
+        mails: !overview.has(Method::EmailCode),
         passkeys: ctx.config.relying_party().is_some(),
         backup_codes: overview.backup_codes_left,
         factors,
         devices: devices.collect(),
         sessions: sessions.collect(),
         recovering,
+        activity: activity(&accounts::activity(ctx, &who).await?),
+        has_password: who.user.password.is_some(),
         administers: administration::place(ctx, &who).await.is_ok(),
     };
     Ok(page::reply(&page, None))
+}
+
+/// In words, for what people can make sense of; the rest is the journal's.
+fn activity(events: &[EventRow]) -> Vec<(String, &'static str, String)> {
+    let told = |row: &EventRow| {
+        let what = match row.kind.as_str() {
+            "session.signed_in" | "challenge.passed" => "Signed in",
+            "code.refused" => "Wrong code",
+            "password.refused" => "Wrong password",
+            "authenticator.added" => "Second factor added",
+            "authenticator.removed" => "Second factor removed",
+            "backup_code.used" => "Backup code used",
+            "backup_codes.renewed" => "New backup codes",
+            "trusted_device.added" => "Browser trusted",
+            "password.changed" | "password.reset" => "Password changed",
+            "email.changed" => "Address changed",
+            "second_factor.reset" => "Second factors reset by an administrator",
+            "recovery.begun" => "Recovery begun",
+            "recovery.completed" => "Recovery completed",
+            "recovery.vetoed" => "Recovery stopped",
+            "passkey.cloned" => "Copied passkey refused",
+            _ => return None,
+        };
+        let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone() };
+        let from = if row.ip.is_empty() { String::new() } else { format!(", {}", row.ip) };
+        Some((minute(row.at), what, format!("{}{from}", visitor.browser())))
+    };
+    events.iter().filter_map(told).collect()
+}
+
+/// "2026-11-26 14:03", which everybody reads the same way.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.to_iso().chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+/// The end of the account, with its password where it has one and a fresh proof where it has a second factor.
+pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
+    let who = asked.signed_in().await?;
+    let password = who.user.password.is_some().then(|| asked.secret("password"));
+    let link = LinkShape { before: "/account/delete?token=".to_owned(), ..LinkShape::default() };
+    let farewell = Farewell { password, link, ..Farewell::default() };
+    let (status, title, said) = match accounts::delete(asked.ctx(), &asked.visitor, &who, farewell).await {
+        Ok(FarewellTaken::Deleted) => {
+            (StatusCode::OK, "Your account is gone", "Nothing of it is left to sign in to.")
+        }
+        Ok(FarewellTaken::Mailed) => {
+            (StatusCode::OK, "Look into your mailbox", "We mailed you a link that asks once more.")
+        }
+        Err(Stop::Denied(Denied::WrongPassword)) => {
+            (StatusCode::FORBIDDEN, "That did not work", "That is not the password. Nothing was deleted.")
+        }
+        Err(Stop::Denied(Denied::SoleOwner { .. })) => (
+            StatusCode::CONFLICT,
+            "That did not work",
+            "You are the only owner of an organisation with other members. Make somebody else an owner first.",
+        ),
+        Err(stop) => return Err(stop.into()),
+    };
+    let reply = page::reply(&Message { app: asked.app(), title, said, link: ("/sign-in", "Go on") }, None);
+    let gone = title == "Your account is gone";
+    Ok(reply.status(status).cookies(gone.then(|| asked.clear_session())))
+}
+
+/// Where accounts end by mail: the link only asks.
+pub(super) async fn show_delete(asked: Asked) -> Result<Reply, No> {
+    asked.signed_in().await?;
+    let page = page::Confirm {
+        app: asked.app(),
+        title: "Delete your account",
+        lead: "Everything of it goes at once, and nothing brings it back.",
+        facts: Vec::new(),
+        action: "/account/delete/confirm",
+        fields: vec![("token", asked.query("token").unwrap_or_default())],
+        button: "Delete it",
+        itself: false,
+    };
+    Ok(page::reply(&page, None))
+}
+
+pub(super) async fn confirm_delete(asked: Asked) -> Result<Reply, No> {
+    let who = asked.signed_in().await?;
+    accounts::confirm_delete(asked.ctx(), &asked.visitor, &who, &asked.text("token")).await?;
+    let page = Message {
+        app: asked.app(),
+        title: "Your account is gone",
+        said: "Nothing of it is left to sign in to.",
+        link: ("/sign-in", "Go on"),
+    };
+    Ok(page::reply(&page, None).cookie(asked.clear_session()))
 }
 
 pub(super) async fn revoke(asked: Asked) -> Result<Reply, No> {

@@ -17,11 +17,10 @@ use countersign_core::{
     ids::{EventId, UserId},
     method::Method,
     organisation::Role,
-    time::Timestamp,
 };
 
 use super::{
-    account::called,
+    account::{called, minute},
     asked::{Asked, No},
 };
 use crate::{
@@ -51,11 +50,6 @@ impl<'a> Frame<'a> {
             administers: place.role.administers(),
         })
     }
-}
-
-/// "2026-11-26 14:03", which everybody reads the same way.
-fn minute(at: Timestamp) -> String {
-    at.to_iso().chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
 const fn called_role(role: Role) -> &'static str {

@@ -9,7 +9,7 @@ use countersign_core::{
 use crate::{
     fault::Fault,
     store::{
-        Tx, Value,
+        Row, Tx, Value,
         users::{self, user_columns},
     },
 };
@@ -154,17 +154,19 @@ impl Tx<'_> {
                 told.before.as_ref().map_or("", |id| id.as_str()).into(),
                 told.limit.into(),
             ],
-            |row| {
-                Ok(EventRow {
-                    id: row.get(0)?,
-                    at: row.get(1)?,
-                    kind: row.get(2)?,
-                    user_id: row.get(3)?,
-                    ip: row.get(4)?,
-                    user_agent: row.get(5)?,
-                    detail: row.get(6)?,
-                })
-            },
+            read_event,
         )
     }
+}
+
+pub(super) fn read_event(row: &Row<'_>) -> Result<EventRow, Fault> {
+    Ok(EventRow {
+        id: row.get(0)?,
+        at: row.get(1)?,
+        kind: row.get(2)?,
+        user_id: row.get(3)?,
+        ip: row.get(4)?,
+        user_agent: row.get(5)?,
+        detail: row.get(6)?,
+    })
 }

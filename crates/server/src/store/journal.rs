@@ -1,10 +1,26 @@
 //! Rows of `events`: the journal, written in the transaction of the effect it records.
 
-use countersign_core::{event::Event, ids::EventId};
+use countersign_core::{
+    event::Event,
+    ids::{EventId, UserId},
+};
 
-use crate::{fault::Fault, store::Tx};
+use crate::{
+    fault::Fault,
+    store::{EventRow, Tx, administration::read_event},
+};
 
 impl Tx<'_> {
+    /// What happened to somebody, newest first.
+    pub fn events_about(&mut self, user: &UserId, limit: i64) -> Result<Vec<EventRow>, Fault> {
+        self.rows(
+            "SELECT id, at, kind, user_id, ip, user_agent, detail FROM events
+             WHERE user_id = $1 ORDER BY at DESC, id DESC LIMIT $2",
+            &[user.into(), limit.into()],
+            read_event,
+        )
+    }
+
     pub fn record(&mut self, id: &EventId, event: &Event) -> Result<(), Fault> {
         self.execute(
             "INSERT INTO events (id, at, kind, user_id, session_id, ip, user_agent, detail)
