@@ -150,6 +150,14 @@ impl Row {
             .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
             .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
             .collect();
+        let mut named = named;
+        if self.method == "POST" && self.by != By::Anybody {
+            named.push(json!({
+                "name": "Idempotency-Key", "in": "header", "required": false,
+                "description": "Sent again with the same key and body within an hour, a request gets the first answer and acts once",
+                "schema": { "type": "string", "pattern": "^[!-~]{1,200}$" },
+            }));
+        }
         if !named.is_empty() {
             operation["parameters"] = json!(named);
         }

@@ -24,6 +24,15 @@ impl Reply {
         Self { body: Some(body), ..Self::default() }
     }
 
+    /// A body that was written before; none if it is empty.
+    pub fn text(body: String) -> Self {
+        Self { body: Some(body).filter(|body| !body.is_empty()), ..Self::default() }
+    }
+
+    pub fn body(&self) -> &str {
+        self.body.as_deref().unwrap_or_default()
+    }
+
     pub fn html(page: String) -> Self {
         let reply = Self { body: Some(page), ..Self::default() };
         reply.header(header::CONTENT_TYPE, "text/html; charset=utf-8")

@@ -12,6 +12,7 @@ pub mod emails;
 pub mod enrol;
 pub mod forward_auth;
 pub mod housekeeping;
+pub mod idempotency;
 pub mod mail_sign_in;
 pub mod organisations;
 pub mod passkeys;

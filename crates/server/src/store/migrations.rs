@@ -56,6 +56,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "webhooks",
         sql: include_str!("../../../../migrations/0011_webhooks.sql"),
     },
+    Migration {
+        version: 12,
+        name: "idempotency",
+        sql: include_str!("../../../../migrations/0012_idempotency.sql"),
+    },
 ];
 
 struct Migration {

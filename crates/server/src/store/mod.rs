@@ -10,6 +10,7 @@ mod authenticators;
 mod challenges;
 mod database_file;
 mod forward_passes;
+mod idempotency;
 mod journal;
 mod keys;
 mod links;

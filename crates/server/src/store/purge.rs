@@ -36,6 +36,11 @@ impl Tx<'_> {
                 now,
             ),
             (
+                "DELETE FROM idempotency_keys WHERE digest IN
+                     (SELECT digest FROM idempotency_keys WHERE expires_at <= $1 LIMIT 500)",
+                now,
+            ),
+            (
                 "DELETE FROM authenticators WHERE id IN
                      (SELECT id FROM authenticators WHERE confirmed_at IS NULL AND created_at <= $1 LIMIT 500)",
                 now - DAY,

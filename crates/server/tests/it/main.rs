@@ -11,6 +11,7 @@ mod delivery;
 mod flashback;
 mod forward_auth;
 mod headers;
+mod idempotency;
 mod journeys;
 mod mail_sign_in;
 mod matrix;

@@ -80,6 +80,29 @@ impl Asked {
         &self.surface.ctx
     }
 
+    /// A header that stands there once.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let mut all = self.parts.headers.get_all(name).into_iter();
+        let (one, None) = (all.next()?, all.next()) else { return Some(String::new()) };
+        Some(one.to_str().unwrap_or_default().to_owned())
+    }
+
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    pub fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// What was sent, in one form however it was written.
+    pub fn sent_bytes(&self) -> Vec<u8> {
+        match &self.sent {
+            Sent::Json(value) => value.to_string().into_bytes(),
+            Sent::Undefined | Sent::Form(_) => Vec::new(),
+        }
+    }
+
     /// Members of the body, which must be an object.
     pub fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, No> {
         Fields::of(&self.sent, "object", read).map_err(No::Invalid)

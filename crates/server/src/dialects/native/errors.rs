@@ -49,6 +49,18 @@ impl No {
         "text-invalid",
         "A text that people read is too long, empty, or holds characters that they would not see",
     );
+    pub const IDEMPOTENCY_KEY: Self = Self::Only(
+        400,
+        "idempotency-key-invalid",
+        "Idempotency-Key is one header of 1 to 200 visible ASCII characters",
+    );
+    pub const IN_PROGRESS: Self = Self::Only(
+        409,
+        "in-progress",
+        "The first request with this Idempotency-Key is being worked on: try again",
+    );
+    pub const KEY_REUSED: Self =
+        Self::Only(422, "idempotency-key-reused", "This Idempotency-Key came with another request before");
     pub const METHODS: Self = Self::Only(
         400,
         "methods-invalid",

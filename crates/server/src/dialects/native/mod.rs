@@ -4,6 +4,7 @@ mod account;
 mod authenticators;
 mod callers;
 mod errors;
+mod once;
 mod organisation;
 mod passkeys;
 mod recovery;
@@ -181,7 +182,7 @@ where
     move |method| {
         routing::on(method, move |State(surface): State<Arc<Surface>>, request: Request| async move {
             let reply = match Asked::read(&surface, request).await {
-                Ok(asked) => handler(asked).await,
+                Ok(asked) => once::answer(asked, handler).await,
                 Err(no) => Err(no),
             };
             reply.unwrap_or_else(errors::reply)
