@@ -7,12 +7,15 @@ import { after, before, test } from "node:test";
 import { Home, Server } from "../harness/binary.mjs";
 import { mailedCode, mailedLink } from "../harness/mailbox.mjs";
 import { enrolledPerson, expect } from "../harness/person.mjs";
+import { Authenticator } from "../harness/totp.mjs";
+import { request } from "../harness/wire.mjs";
+import { Browser, otpauth, serviceKey } from "../service/applications.mjs";
 import { filesBelow, forms, search } from "./needles.mjs";
 
 const NOT_SEARCHED = /master\.keys/;
 const home = new Home();
 const secrets = [];
-let server;
+let server, key;
 
 const remember = (name, secret) => {
   assert.ok(secret?.length > 0, `no ${name} to remember`);
@@ -28,6 +31,7 @@ const rememberCookie = (name, value) => {
 const password = () => `Kanarienvogel & Sons, ${randomBytes(9).toString("base64url")}!`;
 
 before(async () => {
+  key = await serviceKey(home, "http://localhost:9/back");
   server = await Server.start(home, { env: { COUNTERSIGN_LOG: "trace", RUST_LOG: "trace", RUST_BACKTRACE: "1" } });
 });
 after(async () => {
@@ -105,6 +109,30 @@ test("journeys with every kind of secret", async () => {
   await person.caller.get(`/api/auth/reset-password/${stray}?callbackURL=/here`);
   await person.caller.get(`/api/auth/verify-email?token=${stray}`);
   await person.caller.get("/api/auth/get-session", { headers: { authorization: `Bearer ${stray}`, cookie: `better-auth.session_token=${stray}` } });
+});
+
+test("an application with a login of its own", async () => {
+  remember("service key", key);
+  const user = { external_id: "customer-7", name: "Grace" };
+  const post = (path, body, headers = {}) =>
+    request(server.base, "POST", path, { body, headers: { authorization: `Bearer ${key}`, ...headers } });
+  const keyed = { "idempotency-key": "once-and-for-all" };
+  const opened = expect(201, await post("/v1/service/challenges", { user, return_url: "http://localhost:9/back" }, keyed)).json;
+  remember("token of the page", new URL(opened.url).searchParams.get("token"));
+  const browser = new Browser();
+  await browser.get(opened.url);
+  const phone = new Authenticator(otpauth(await browser.get(`${server.origin}/prove/totp`)));
+  remember("customer's seed", phone.base32);
+  const sheet = await browser.submit({ code: await phone.next() });
+  for (const [, code] of sheet.text.matchAll(/<li>([^<]+)<\/li>/g)) remember("customer's backup code", code);
+  // Nobody listens where it leads; the address is what matters here.
+  await browser.submit({}, "/prove/done").catch(() => {});
+  const code = new URL(browser.at).searchParams.get("code");
+  remember("return code", code);
+  const verify = `/v1/service/challenges/${opened.id}/verify`;
+  const verified = expect(200, await post(verify, { return_code: code }, { "idempotency-key": "and-again" })).json;
+  remember("assertion", verified.assertion);
+  remember("signature of the assertion", verified.assertion.split(".")[2]);
 });
 
 test("nothing in the files while the server runs", () => assertClean("running"));

@@ -41,6 +41,7 @@ export class Browser {
   async ask(method, url, fields) {
     for (let hops = 0; hops < 8; hops++) {
       const { origin, href } = new URL(url);
+      this.at = href;
       if (!this.jars.has(origin)) this.jars.set(origin, new Jar());
       const jar = this.jars.get(origin);
       const headers = { ...(jar.header && { cookie: jar.header }) };
@@ -50,7 +51,6 @@ export class Browser {
         body, headers: { host: new URL(url).host, ...headers },
       });
       jar.take(answer.setCookie);
-      this.at = href;
       if (![302, 303].includes(answer.status)) return answer;
       [method, fields, url] = ["GET", undefined, new URL(answer.headers.location, href).href];
     }
