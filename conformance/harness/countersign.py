@@ -25,7 +25,7 @@ PERIOD_S = 30
 class Server:
     """A server with a data folder and a mail sink of its own, on a port that the system chose."""
 
-    def __init__(self, **settings):
+    def __init__(self, application=None, **settings):
         binary = os.environ.get("COUNTERSIGN_BIN")
         if not binary:
             raise RuntimeError("COUNTERSIGN_BIN must name the binary to test")
@@ -39,6 +39,12 @@ class Server:
             "COUNTERSIGN_RATE_LIMITS": "off",
             **settings,
         }
+        self.service_key = None
+        if application:
+            # As an operator makes one, before the server starts.
+            command = [binary, "service-key", application, "--data-dir", str(self.root / "data")]
+            made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            self.service_key = made.stdout.strip()
         self.process = subprocess.Popen(
             [binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.root / "data")],
             env=environment,
