@@ -279,6 +279,11 @@ pub async fn change_trust_lasts(
     .await
 }
 
+/// The organisation somebody acts for: the oldest that they administer.
+pub(crate) fn administered(own: &[Membership]) -> Option<&OrganisationId> {
+    own.iter().find(|one| one.role.administers()).map(|one| &one.organisation.id)
+}
+
 /// Somebody who administers, freshly proven (SEC-101), and what they belong to.
 pub(crate) fn administrator(
     act: &Act,

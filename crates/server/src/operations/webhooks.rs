@@ -3,9 +3,8 @@
 use countersign_core::{
     denied::Denied,
     event::{Event, Kind},
-    ids::{EventId, OrganisationId, UserId, WebhookId},
+    ids::{EventId, UserId, WebhookId},
     message::{Destination, Letter, Message},
-    organisation::Membership,
     secret::Secret,
     session::Visitor,
     time::DAY,
@@ -20,7 +19,7 @@ use crate::{
     fault::Fault,
     operations::{
         Act, Outcome, Whose,
-        organisations::{self, administrator},
+        organisations::{self, administered, administrator},
         sessions::SignedIn,
     },
     store::Tx,
@@ -41,10 +40,6 @@ pub fn address(ctx: &Ctx, text: &str) -> Option<String> {
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     let fits = bare && (url.scheme() == "https" || (url.scheme() == "http" && private));
     fits.then(|| url.to_string())
-}
-
-fn administered(own: &[Membership]) -> Option<&OrganisationId> {
-    own.iter().find(|one| one.role.administers()).map(|one| &one.organisation.id)
 }
 
 /// Makes one for the organisation that somebody administers. Returns what its receiver checks signatures with, in the

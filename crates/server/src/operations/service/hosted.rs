@@ -162,10 +162,10 @@ pub async fn enrolling(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<Sig
     let act = Act::begin(ctx, visitor);
     let token = token.to_owned();
     ctx.write(move |tx| {
-        let Some((inner, _, user)) = found(&act, tx, &token)? else { return Ok(Err(Denied::ChallengeGone)) };
+        let Some((_, _, user)) = found(&act, tx, &token)? else { return Ok(Err(Denied::ChallengeGone)) };
         tx.lock_user(&user.id)?;
-        let (Some((inner, one, user)), true) = (found(&act, tx, &token)?, inner.is_open(&user, act.now))
-        else {
+        let now = found(&act, tx, &token)?;
+        let Some((inner, one, user)) = now.filter(|(inner, _, user)| inner.is_open(user, act.now)) else {
             return Ok(Err(Denied::ChallengeGone));
         };
         if let Some(method) = tx.methods_enrolled(&user.id)?.first() {

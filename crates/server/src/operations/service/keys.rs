@@ -6,7 +6,6 @@ use countersign_core::{
     entropy,
     event::Kind,
     ids::{OrganisationId, ServiceKeyId},
-    organisation::Membership,
     secret::Secret,
     service::{KEY_PREFIX, KEYS_MAX, ServiceKey},
     session::Visitor,
@@ -19,7 +18,7 @@ use crate::{
     fault::Fault,
     operations::{
         Act, Outcome, Whose,
-        organisations::{self, administrator},
+        organisations::{self, administered, administrator},
         sessions::SignedIn,
     },
     store::Tx,
@@ -115,11 +114,6 @@ fn insert(
     let secret = Secret::new(format!("{KEY_PREFIX}{}", entropy::url_safe(act.dice(), SECRET_LENGTH)));
     tx.insert_service_key(&key, &digest(&act.vault, secret.expose()))?;
     Ok(Ok((key, secret)))
-}
-
-/// The organisation somebody acts for: the oldest that they administer.
-pub(super) fn administered(own: &[Membership]) -> Option<&OrganisationId> {
-    own.iter().find(|one| one.role.administers()).map(|one| &one.organisation.id)
 }
 
 /// The keys of the organisation that somebody administers, newest first.
