@@ -140,8 +140,14 @@ pub async fn appoint(ctx: &Ctx, email: &str) -> Outcome<()> {
     let email = user::email(email).ok_or(Denied::EmailInvalid)?;
     ctx.write(move |tx| {
         let Some(user) = tx.user_by_email(&email)? else { return Ok(Err(Denied::UserNotFound)) };
-        let home = home(&act, tx)?;
         tx.lock_user(&user.id)?;
+        let owns_it = |one: &Membership| {
+            one.role == Role::Owner && one.organisation.external_id.as_deref() == Some(HOME)
+        };
+        if tx.memberships(&user.id)?.iter().any(owns_it) {
+            return Ok(Ok(()));
+        }
+        let home = home(&act, tx)?;
         tx.insert_membership(&home, &user.id, (Role::Owner, act.now))?;
         tx.set_role(&home, &user.id, Role::Owner)?;
         let detail = json!({ "organisation": home, "role": Role::Owner.as_str(), "by": "command line" });
