@@ -14,6 +14,16 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// Whether this is its name, or that of the group before its dot.
+            pub fn is_called(self, name: &str) -> bool {
+                self.as_str() == name || self.group() == name
+            }
+
+            /// The part of its name before the dot.
+            pub fn group(self) -> &'static str {
+                self.as_str().split('.').next().unwrap_or_default()
+            }
+
             /// In the order in which they were invented.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 

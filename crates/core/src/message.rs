@@ -92,7 +92,14 @@ pub enum Message {
     /// An event for a webhook, as JSON; nobody reads it in words.
     Event { body: String },
     /// Something happened to the account (SEC-109). Carries no secret.
-    Notice { what: Notice, from: Visitor, at: Timestamp },
+    Notice {
+        what: Notice,
+        from: Visitor,
+        at: Timestamp,
+        /// The account is an application's: nobody signs in here to put it right.
+        #[serde(default)]
+        external: bool,
+    },
 }
 
 /// What the code is good for, said in the message so that nobody can be talked into another use (SEC-035).
@@ -131,6 +138,8 @@ pub enum Notice {
     ApiKeyAdded,
     /// A refresh token came twice, so a copy exists; the session ended.
     SessionStolen,
+    /// The application that keeps the account gave another address.
+    MailboxReplaced,
     PasswordChanged,
     /// Somebody showed that the address is theirs, which whoever had set the password never did.
     PasswordRemoved,

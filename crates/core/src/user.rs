@@ -53,6 +53,26 @@ pub fn no_address(id: &UserId) -> String {
 }
 
 impl User {
+    /// Somebody who is new here, of whom nothing is known but an address.
+    pub fn newcomer(id: UserId, email: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            email,
+            email_verified_at: None,
+            name: String::new(),
+            family_name: None,
+            image: None,
+            password: None,
+            password_by_mail: false,
+            second_factor_required: false,
+            preferred_method: None,
+            security_version: 0,
+            created_at: now,
+            updated_at: now,
+            external: None,
+        }
+    }
+
     /// Where mail reaches them, if anywhere.
     pub fn mailbox(&self) -> Option<&str> {
         match &self.external {
@@ -85,22 +105,7 @@ impl User {
 #[cfg(test)]
 pub(crate) fn sample() -> User {
     let noon = Timestamp::from_seconds(1_800_000_000);
-    User {
-        id: UserId::from("u".to_owned()),
-        email: "ada@example.com".to_owned(),
-        email_verified_at: None,
-        name: String::new(),
-        family_name: None,
-        image: None,
-        password: None,
-        password_by_mail: false,
-        second_factor_required: false,
-        preferred_method: None,
-        security_version: 0,
-        created_at: noon,
-        updated_at: noon,
-        external: None,
-    }
+    User::newcomer(UserId::from("u".to_owned()), "ada@example.com".to_owned(), noon)
 }
 
 /// One name of two.

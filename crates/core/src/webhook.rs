@@ -26,14 +26,12 @@ pub struct Webhook {
 
 impl Webhook {
     pub fn wants(&self, kind: Kind) -> bool {
-        let kind = kind.as_str();
-        let (group, _) = kind.split_once('.').unwrap_or((kind, ""));
-        self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind || wanted == group)
+        self.kinds.is_empty() || self.kinds.iter().any(|wanted| kind.is_called(wanted))
     }
 }
 
 /// Whether this is somewhere on the public internet. Whoever names an address for the server to call must not reach
-/// what only the server can: itself, its network, the cloud's metadata (OWASP SSRF prevention, SEC-118).
+/// what only the server can: itself, its network, the cloud's metadata (OWASP, server-side request forgery).
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),

@@ -68,8 +68,9 @@ const NO_NAMES: &[&str] = &["utils", "util", "common", "helpers", "helper", "typ
 const FILE_LINES_MAX: usize = 500;
 
 /// A dialect translates. What does not fit belongs below. Better Auth's surface has its passkey, magic-link and
-/// email-otp plugins beside its core, which is what the limit leaves room for.
-const DIALECT_LINES_MAX: usize = 1_900;
+/// email-otp plugins beside its core, and our own API has every operation, the service API and the table that describes
+/// them all: that is what the limit leaves room for.
+const DIALECT_LINES_MAX: usize = 2_200;
 
 #[test]
 fn the_house_stands() {
@@ -351,10 +352,10 @@ mod the_checker {
         good("core/src/totp.rs", &lines(FILE_LINES_MAX - 1));
         bad("core/src/totp.rs", &lines(FILE_LINES_MAX + 1), "more than 500 lines");
         good("core/src/totp.rs", &format!("#[cfg(test)]\nmod tests {{{}}}", lines(FILE_LINES_MAX)));
-        let part = lines(DIALECT_LINES_MAX / 4);
-        let dialect = ["a", "b", "c", "d"].map(|file| format!("server/src/dialects/native/{file}.rs"));
+        let part = lines(DIALECT_LINES_MAX / 5);
+        let dialect = ["a", "b", "c", "d", "e"].map(|file| format!("server/src/dialects/native/{file}.rs"));
         let found = complaints(&dialect.each_ref().map(|name| (name.as_str(), part.as_str())));
-        let (are, most) = (DIALECT_LINES_MAX / 4 * 4 + 4, DIALECT_LINES_MAX);
+        let (are, most) = (DIALECT_LINES_MAX / 5 * 5 + 5, DIALECT_LINES_MAX);
         assert_eq!(found, [format!("server/src/dialects/native/: {are} lines, more than {most}")]);
     }
 

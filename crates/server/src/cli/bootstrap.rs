@@ -3,10 +3,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use countersign_core::{
-    denied::Denied,
-    service::{RETURN_URLS_MAX, is_plain, is_return_url},
-};
+use countersign_core::denied::Denied;
 
 use crate::{
     app::App,
@@ -18,7 +15,7 @@ use crate::{
     fault::Fault,
     operations::{
         Stop, organisations,
-        service::{self, NewServiceKey},
+        service::{self, NewServiceKey, UnfitKey},
     },
 };
 
@@ -36,17 +33,16 @@ pub(super) fn administrator(config: Config, email: &str) -> Result<ExitCode, Ref
 
 /// Prints a service key, once, on a line of its own.
 pub(super) fn service_key(config: Config, name: &str, return_urls: &[String]) -> Result<ExitCode, Refusal> {
-    if let Some(unfit) = return_urls.iter().find(|url| !is_return_url(url)) {
-        return Err(Refusal::Failed(format!(
-            "{unfit}: people are sent back to whole https addresses without a fragment, or http ones of this machine"
-        )));
-    }
-    if return_urls.len() > RETURN_URLS_MAX || !is_plain(name, 100) {
-        return Err(Refusal::Failed("a key has a name of 100 characters and 20 return addresses".to_owned()));
-    }
+    let unfit = |unfit| match unfit {
+        UnfitKey::Name => "a key has a name of 1 to 100 characters that people can read",
+        UnfitKey::ReturnUrls => {
+            "people are sent back to whole https addresses without a fragment, or http ones of this machine, 20 at most"
+        }
+    };
+    let new = NewServiceKey::new(name, return_urls.to_vec());
+    let new = new.map_err(|why| Refusal::Failed(unfit(why).to_owned()))?;
     let runtime = runtime()?;
     let ctx = runtime.block_on(open(config))?;
-    let new = NewServiceKey { name: name.to_owned(), return_urls: return_urls.to_vec(), expires_at: None };
     let (key, secret) = runtime.block_on(service::make(&ctx, new)).map_err(|stop| match stop {
         Stop::Denied(Denied::TooManyKeys { max }) => Refusal::Failed(format!("there are {max} keys already")),
         Stop::Denied(_) => Refusal::Failed("the key cannot be made".to_owned()),

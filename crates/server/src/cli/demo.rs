@@ -216,7 +216,8 @@ async fn ensure_key(ctx: &Ctx) -> Result<Secret<String>, Fault> {
     {
         return Ok(Secret::new(kept));
     }
-    let new = NewServiceKey { name: "Demo shop".to_owned(), ..NewServiceKey::default() };
+    let new = NewServiceKey::new("Demo shop", Vec::new())
+        .map_err(|_| Fault::internal("the key of the demonstration has no name"))?;
     let (_, key) = service::make(ctx, new).await.map_err(|stop| unexpected("service key", stop))?;
     fs::write(&file, key.expose()).map_err(|why| Fault::unavailable("cannot keep the key").because(why))?;
     Ok(key)
@@ -234,7 +235,7 @@ async fn ensure_customer(ctx: &Ctx, key: &Secret<String>) -> Result<(), Fault> {
     let wanted = (described, Wanted::default());
     let opened = service::open(ctx, &visitor, &key, wanted).await.map_err(not)?;
     let token = opened.token.expose();
-    let who = service::enrolling(ctx, &visitor, token).await.map_err(not)?;
+    let who = service::enrolling(ctx, &visitor, token, Method::Totp).await.map_err(not)?;
     enrol::begin_totp(ctx, &visitor, &who, Begin::default()).await.map_err(not)?;
     for _ in 0..2 {
         let code = Secret::new(earlier_code(ctx, Whom::Customer).await?);

@@ -129,7 +129,7 @@ impl Courier {
             app_name: config.app_name.clone(),
             mail: Way::new(mail),
             sms: Way::new(sms),
-            webhooks: Webhooks::open(&config.webhook_private_hosts)?,
+            webhooks: Webhooks::new(&config.webhook_private_hosts),
             patience: PATIENCE,
             bell: Arc::default(),
         })

@@ -118,7 +118,8 @@ fn fill(app: &str, letter: &Letter) -> Result<String, Fault> {
             ip: address(from),
             at: minute_of(*at),
         }),
-        Message::Notice { what, from, at } => wording(&NoticeText {
+        Message::Notice { what, from, at, external } => wording(&NoticeText {
+            external: *external,
             app,
             greeting,
             what: *what,
@@ -301,6 +302,7 @@ struct RecoveryText<'a> {
 #[derive(Template)]
 #[template(path = "mail/notice.txt")]
 struct NoticeText<'a> {
+    external: bool,
     app: &'a str,
     greeting: String,
     what: Notice,
@@ -386,7 +388,8 @@ mod tests {
     }
 
     fn notice(what: Notice) -> Letter {
-        letter(Message::Notice { what, from: whence(), at: Timestamp::from_seconds(1_700_000_000) })
+        let at = Timestamp::from_seconds(1_700_000_000);
+        letter(Message::Notice { what, from: whence(), at, external: false })
     }
 
     #[test]
@@ -493,6 +496,7 @@ mod tests {
             Notice::SecondFactorReset,
             Notice::ApiKeyAdded,
             Notice::SessionStolen,
+            Notice::MailboxReplaced,
             Notice::PasswordChanged,
             Notice::PasswordRemoved,
             Notice::SecondFactorFailed,

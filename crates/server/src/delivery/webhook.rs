@@ -9,6 +9,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
+use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use crate::{
@@ -20,7 +21,8 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub struct Webhooks {
-    client: reqwest::Client,
+    /// Made for the first call: most servers never make one, and reading the platform's certificates takes time.
+    client: OnceCell<reqwest::Client>,
     private_hosts: Arc<Vec<String>>,
 }
 
@@ -35,18 +37,23 @@ pub struct Call<'a> {
 
 impl Webhooks {
     /// `private_hosts` are those that the operator says may be called although they are not public.
-    pub fn open(private_hosts: &[String]) -> Result<Self, Fault> {
-        let private_hosts = Arc::new(private_hosts.to_vec());
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .dns_resolver(Arc::new(Public(Arc::clone(&private_hosts))))
-            // Somewhere else may be anywhere.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| Fault::misconfigured("the client for webhooks").because(error))?;
-        Ok(Self { client, private_hosts })
+    pub fn new(private_hosts: &[String]) -> Self {
+        Self { client: OnceCell::new(), private_hosts: Arc::new(private_hosts.to_vec()) }
+    }
+
+    async fn client(&self) -> Result<&reqwest::Client, Failure> {
+        let made = self.client.get_or_try_init(async || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls()?)
+                .dns_resolver(Arc::new(Public(Arc::clone(&self.private_hosts))))
+                // Somewhere else may be anywhere.
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .timeout(TIMEOUT)
+                .build()
+                .map_err(|error| Fault::misconfigured("the client for webhooks").because(error))
+        });
+        made.await.map_err(|fault| Failure::Later(fault.to_string()))
     }
 
     pub async fn send(&self, call: Call<'_>, now: Timestamp) -> Result<(), Failure> {
@@ -56,7 +63,8 @@ impl Webhooks {
         let signed = format!("{}.{timestamp}.{}", call.id, call.body);
         let signature = BASE64.encode(&vault::hmac_sha256(call.secret.expose(), signed.as_bytes()));
         let sent = self
-            .client
+            .client()
+            .await?
             .post(url)
             .header("content-type", "application/json")
             .header("user-agent", "Countersign")

@@ -144,13 +144,12 @@ impl Row {
             operation["requestBody"] =
                 json!({ "required": true, "content": { "application/json": { "schema": schema } } });
         }
-        let named: Vec<_> = self
+        let mut named: Vec<_> = self
             .path
             .split('/')
             .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
             .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
             .collect();
-        let mut named = named;
         if self.method == "POST" && self.by != By::Anybody {
             named.push(json!({
                 "name": "Idempotency-Key", "in": "header", "required": false,

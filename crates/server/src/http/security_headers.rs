@@ -38,8 +38,7 @@ pub struct WithSecurityHeaders<S> {
 const EXPOSED: [&str; 4] = ["set-auth-token", "set-auth-jwt", "X-Retry-After", "Retry-After"];
 const EXPOSED_LIST: &str = "set-auth-token, set-auth-jwt, X-Retry-After, Retry-After";
 /// What the clients of the dialects send, beyond what browsers let pass unasked.
-const ALLOWED_HEADERS: &str =
-    "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format";
+const ALLOWED_HEADERS: &str = "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format, idempotency-key";
 const YES: HeaderValue = HeaderValue::from_static("true");
 
 impl SecurityHeaders {
@@ -267,7 +266,7 @@ mod tests {
             ("access-control-allow-methods", "GET, POST, PATCH, DELETE"),
             (
                 "access-control-allow-headers",
-                "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format",
+                "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format, idempotency-key",
             ),
             ("access-control-max-age", "600"),
             ("vary", "Origin"),

@@ -287,20 +287,9 @@ fn enter(
 
 fn create(act: &Act, tx: &mut Tx<'_>, (email, name): (&str, &str)) -> Result<Option<User>, Fault> {
     let user = User {
-        id: UserId::new(act.now, act.dice()),
-        email: email.to_owned(),
         email_verified_at: Some(act.now),
         name: name.trim().to_owned(),
-        family_name: None,
-        image: None,
-        password: None,
-        password_by_mail: false,
-        second_factor_required: false,
-        preferred_method: None,
-        security_version: 0,
-        created_at: act.now,
-        updated_at: act.now,
-        external: None,
+        ..User::newcomer(UserId::new(act.now, act.dice()), email.to_owned(), act.now)
     };
     if !tx.insert_user(&user)? {
         return Ok(None);

@@ -182,7 +182,8 @@ impl Act {
 
     /// Tells the user that something happened to the account (SEC-109).
     fn notify(&self, tx: &mut Tx<'_>, user: &User, what: Notice) -> Result<(), Fault> {
-        let notice = Message::Notice { what, from: self.visitor.clone(), at: self.now };
+        let external = user.external.is_some();
+        let notice = Message::Notice { what, from: self.visitor.clone(), at: self.now, external };
         self.write_to(tx, user, notice)
     }
 }

@@ -299,6 +299,19 @@ pub(crate) fn administrator(
     acting(act, tx, seen, Role::administers)
 }
 
+/// The same with the organisation they act for.
+pub(crate) fn acting_for(
+    act: &Act,
+    tx: &mut Tx<'_>,
+    seen: &SignedIn,
+) -> Result<Result<(SignedIn, OrganisationId), Denied>, Fault> {
+    let found = administrator(act, tx, seen)?;
+    Ok(found.and_then(|(who, own)| match administered(&own) {
+        Some(organisation) => Ok((who, organisation.clone())),
+        None => Err(Denied::NotPermitted),
+    }))
+}
+
 /// Somebody of a role that may act on others, freshly proven.
 fn acting(
     act: &Act,

@@ -13,5 +13,5 @@ pub use challenges::{
     Assertion, Offered, Opened, Proof, Standing, open, passkey_options, send_code, standing, verify,
 };
 pub use hosted::{Hosted, Onward, answer, enrolled, enrolling, look_at, question, return_url, send};
-pub use keys::{NewServiceKey, bearer, create, list, make, revoke};
+pub use keys::{NewServiceKey, UnfitKey, bearer, create, list, make, revoke};
 pub use people::{Bind, Described, Person, delete, describe, remove, reset};

@@ -110,20 +110,12 @@ pub async fn sign_up(ctx: &Ctx, visitor: &Visitor, new: SignUp) -> Outcome<Signe
     // verify it may not leave before they have set it up.
     let vouched = matches!(new.belonging, Belonging::FirstAtHome);
     let user = User {
-        id: UserId::new(act.now, act.dice()),
-        email,
         email_verified_at: vouched.then_some(act.now),
         name: new.name,
         family_name: new.family_name,
         image: new.image,
         password: Some(hash),
-        password_by_mail: false,
-        second_factor_required: false,
-        preferred_method: None,
-        security_version: 0,
-        created_at: act.now,
-        updated_at: act.now,
-        external: None,
+        ..User::newcomer(UserId::new(act.now, act.dice()), email, act.now)
     };
     let must_verify = !vouched && ctx.config.accounts.email_verification == EmailVerification::Required;
     let mailer = Mailer::new(ctx, new.link);

@@ -19,7 +19,7 @@ use crate::{
     fault::Fault,
     operations::{
         Act, Outcome, Whose,
-        organisations::{self, administered, administrator},
+        organisations::{self, acting_for, administered},
         sessions::SignedIn,
     },
     store::Tx,
@@ -53,12 +53,11 @@ pub async fn create(
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
     ctx.write(move |tx| {
-        let (who, own) = match administrator(&act, tx, &seen)? {
+        let (who, organisation) = match acting_for(&act, tx, &seen)? {
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
-        let Some(organisation) = administered(&own) else { return Ok(Err(Denied::NotPermitted)) };
-        if tx.webhooks_of(organisation)?.len() >= PER_ORGANISATION_MAX {
+        if tx.webhooks_of(&organisation)?.len() >= PER_ORGANISATION_MAX {
             return Ok(Err(Denied::TooManyKeys { max: PER_ORGANISATION_MAX }));
         }
         let one = Webhook {
@@ -90,12 +89,11 @@ pub async fn delete(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, id: &WebhookId
     let act = Act::begin(ctx, visitor);
     let (seen, id) = (who.clone(), id.clone());
     ctx.write(move |tx| {
-        let (who, own) = match administrator(&act, tx, &seen)? {
+        let (who, organisation) = match acting_for(&act, tx, &seen)? {
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
-        let Some(organisation) = administered(&own) else { return Ok(Err(Denied::NotPermitted)) };
-        if !tx.delete_webhook(organisation, &id)? {
+        if !tx.delete_webhook(&organisation, &id)? {
             return Ok(Err(Denied::KeyNotFound));
         }
         let detail = json!({ "webhook": id, "organisation": organisation });

@@ -203,9 +203,7 @@ pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
     let link = LinkShape { before: "/account/delete?token=".to_owned(), ..LinkShape::default() };
     let farewell = Farewell { password, link, ..Farewell::default() };
     let (status, title, said) = match accounts::delete(asked.ctx(), &asked.visitor, &who, farewell).await {
-        Ok(FarewellTaken::Deleted) => {
-            (StatusCode::OK, "Your account is gone", "Nothing of it is left to sign in to.")
-        }
+        Ok(FarewellTaken::Deleted) => return Ok(gone(&asked)),
         Ok(FarewellTaken::Mailed) => {
             (StatusCode::OK, "Look into your mailbox", "We mailed you a link that asks once more.")
         }
@@ -219,9 +217,18 @@ pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
         ),
         Err(stop) => return Err(stop.into()),
     };
-    let reply = page::reply(&Message { app: asked.app(), title, said, link: ("/sign-in", "Go on") }, None);
-    let gone = title == "Your account is gone";
-    Ok(reply.status(status).cookies(gone.then(|| asked.clear_session())))
+    let page = Message { app: asked.app(), title, said, link: ("/account", "Back to your account") };
+    Ok(page::reply(&page, None).status(status))
+}
+
+fn gone(asked: &Asked) -> Reply {
+    let page = Message {
+        app: asked.app(),
+        title: "Your account is gone",
+        said: "Nothing of it is left to sign in to.",
+        link: ("/sign-in", "Go on"),
+    };
+    page::reply(&page, None).cookie(asked.clear_session())
 }
 
 /// Where accounts end by mail: the link only asks.
@@ -243,13 +250,7 @@ pub(super) async fn show_delete(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn confirm_delete(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     accounts::confirm_delete(asked.ctx(), &asked.visitor, &who, &asked.text("token")).await?;
-    let page = Message {
-        app: asked.app(),
-        title: "Your account is gone",
-        said: "Nothing of it is left to sign in to.",
-        link: ("/sign-in", "Go on"),
-    };
-    Ok(page::reply(&page, None).cookie(asked.clear_session()))
+    Ok(gone(&asked))
 }
 
 pub(super) async fn revoke(asked: Asked) -> Result<Reply, No> {

@@ -11,6 +11,8 @@ pub(super) use keys::{create_key, create_webhook, delete_webhook, keys, revoke_k
 pub(super) use people::{change_role, list, reset, show};
 pub(super) use policy::{apply, edit};
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use countersign_core::{
     event,
@@ -133,11 +135,7 @@ pub(super) async fn journal(asked: Asked) -> Result<Reply, No> {
         limit: administration::PAGE as i64,
     };
     let (events, next) = administration::journal(asked.ctx(), &who, told).await?;
-    let mut groups: Vec<&str> =
-        event::Kind::ALL.iter().filter_map(|kind| kind.as_str().split('.').next()).collect();
-    groups.dedup();
-    groups.sort_unstable();
-    groups.dedup();
+    let groups: BTreeSet<&str> = event::Kind::ALL.iter().map(|kind| kind.group()).collect();
     let mut here = "/admin/journal".to_owned();
     for (name, value) in [("kind", &kind), ("user", &user)] {
         if let Some(value) = value {

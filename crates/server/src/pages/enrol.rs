@@ -50,10 +50,11 @@ impl Place {
         }
     }
 
-    async fn who(self, asked: &Asked) -> Result<SignedIn, No> {
+    /// Whoever enrols this method here.
+    async fn who(self, asked: &Asked, method: Method) -> Result<SignedIn, No> {
         match self {
             Self::Account => asked.signed_in_to_enrol().await,
-            Self::Application => prove::enrolling(asked).await,
+            Self::Application => prove::enrolling(asked, method).await,
         }
     }
 
@@ -92,7 +93,7 @@ async fn totp_page(
     place: Place,
     (status, said): (StatusCode, Option<String>),
 ) -> Result<Reply, No> {
-    let who = place.who(asked).await?;
+    let who = place.who(asked, Method::Totp).await?;
     let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, Begin::default()).await?;
     let page = TotpPage {
         app: asked.app(),
@@ -124,7 +125,7 @@ pub(super) async fn confirm_totp(asked: Asked, place: Place) -> Result<Reply, No
 
 /// The code that was typed puts the method in force.
 async fn confirm(asked: &Asked, place: Place, method: Method) -> Result<Reply, No> {
-    let who = place.who(asked).await?;
+    let who = place.who(asked, method).await?;
     let code = asked.secret("code");
     let confirm = Confirm { method, code, backup_codes: Some(Shape::Grouped), handover: place.handover() };
     let done = enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
@@ -172,13 +173,13 @@ struct AddPasskey<'a> {
 }
 
 pub(super) async fn show_passkey(asked: Asked, place: Place) -> Result<Reply, No> {
-    place.who(&asked).await?;
+    place.who(&asked, Method::Passkey).await?;
     let page = AddPasskey { app: asked.app(), title: "Add a passkey", base: place.base() };
     Ok(page::reply(&page, place.leads_to(&asked).await?.as_deref()))
 }
 
 pub(super) async fn passkey_options(asked: Asked, place: Place) -> Result<Reply, No> {
-    let who = place.who(&asked).await?;
+    let who = place.who(&asked, Method::Passkey).await?;
     let options = passkeys::begin_registration(asked.ctx(), &asked.visitor, &who, Keep::Token).await?;
     Ok(Reply::json(&options.json()))
 }
@@ -192,7 +193,7 @@ pub(super) async fn register_passkey(asked: Asked, place: Place) -> Result<Reply
         backup_codes: Some(Shape::Grouped),
         handover: place.handover(),
     })?;
-    let who = place.who(&asked).await?;
+    let who = place.who(&asked, Method::Passkey).await?;
     let done = passkeys::register(asked.ctx(), &asked.visitor, &who, register).await?;
     let cookie = done.rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
     let sheet = Codes::new(&asked, place, &done.backup_codes).render();
@@ -273,7 +274,7 @@ fn inside(who: &SignedIn) -> Answerer {
 }
 
 pub(super) async fn show_sms(asked: Asked, place: Place) -> Result<Reply, No> {
-    place.who(&asked).await?;
+    place.who(&asked, Method::SmsCode).await?;
     if matches!(asked.ctx().config.sms, Sms::Off) {
         return Err(No::Said(StatusCode::NOT_FOUND, "No text messages are sent here."));
     }
@@ -281,7 +282,7 @@ pub(super) async fn show_sms(asked: Asked, place: Place) -> Result<Reply, No> {
 }
 
 pub(super) async fn sms(asked: Asked, place: Place) -> Result<Reply, No> {
-    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, place.who(&asked).await?);
+    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, place.who(&asked, Method::SmsCode).await?);
     if !asked.ticked("send") {
         return confirm_or(&asked, place, Method::SmsCode).await;
     }
@@ -307,14 +308,14 @@ async fn confirm_or(asked: &Asked, place: Place, method: Method) -> Result<Reply
 }
 
 pub(super) async fn show_email(asked: Asked, place: Place) -> Result<Reply, No> {
-    place.who(&asked).await?;
+    place.who(&asked, Method::EmailCode).await?;
     code_page(&asked, place, (Method::EmailCode, None, false)).await
 }
 
 /// For an application's person a code comes back here. An account may have other factors already, and is mailed a
 /// link that acts for the session which asked for it.
 pub(super) async fn email(asked: Asked, place: Place) -> Result<Reply, No> {
-    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, place.who(&asked).await?);
+    let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, place.who(&asked, Method::EmailCode).await?);
     if !asked.ticked("send") && place == Place::Application {
         return confirm_or(&asked, place, Method::EmailCode).await;
     }

@@ -45,9 +45,11 @@ async fn look(asked: &Asked) -> Result<Hosted, No> {
     service::look_at(asked.ctx(), &token(asked)).await.map_err(over)
 }
 
-pub(super) async fn enrolling(asked: &Asked) -> Result<SignedIn, No> {
-    match service::enrolling(asked.ctx(), &asked.visitor, &token(asked)).await {
-        Err(Stop::Denied(Denied::AlreadyEnrolled(_))) => Err(No::Elsewhere("/prove".to_owned())),
+pub(super) async fn enrolling(asked: &Asked, method: Method) -> Result<SignedIn, No> {
+    match service::enrolling(asked.ctx(), &asked.visitor, &token(asked), method).await {
+        Err(Stop::Denied(Denied::AlreadyEnrolled(_) | Denied::MethodNotAllowed(_))) => {
+            Err(No::Elsewhere("/prove".to_owned()))
+        }
         who => who.map_err(over),
     }
 }

@@ -188,7 +188,7 @@ async fn keys_and_webhooks_are_made_on_a_page_and_shown_once() {
     let made = boss.submit("/admin/webhooks", &[("url", "https://hooks.example/x")]).await.expect(200);
     assert!(text(&made).contains("whsec_"));
     // Somebody else's key is out of reach of people of another organisation.
-    let other = NewServiceKey { name: "Other".to_owned(), ..NewServiceKey::default() };
+    let other = NewServiceKey::new("Other", Vec::new()).unwrap();
     service::make(&world.ctx, other).await.unwrap();
     let mut eve = signed_in(&world, "eve@example.com").await;
     eve.get("/admin/keys").await.expect(403);

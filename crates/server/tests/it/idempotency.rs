@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: an answer that was lost is given again, and nothing happens twice.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,12 +11,15 @@ use countersign::operations::service::{self, NewServiceKey};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::world::{Reply, World, send};
+use crate::{
+    service::{Shop, enrol},
+    world::{Reply, World, send},
+};
 
 const CHALLENGES: &str = "/v1/service/challenges";
 
 async fn key(world: &World, name: &str) -> String {
-    let new = NewServiceKey { name: name.to_owned(), ..NewServiceKey::default() };
+    let new = NewServiceKey::new(name, Vec::new()).unwrap();
     service::make(&world.ctx, new).await.unwrap().1.expose().clone()
 }
 
@@ -65,11 +68,6 @@ async fn the_same_request_gets_the_same_answer_and_another_one_does_not() {
             "idempotency-key-invalid"
         );
     }
-    // A wrong answer said again is not another guess.
-    let verify = format!("{CHALLENGES}/{}/verify", first.body["id"].as_str().unwrap());
-    for _ in 0..9 {
-        post(&router, &shop, ("v1", &verify), &json!({ "code": "000000" })).await.expect(409);
-    }
     // After an hour the key is free.
     world.advance(3_601);
     let later = post(&router, &shop, ("k1", CHALLENGES), &mixed).await.expect(201);
@@ -81,6 +79,49 @@ async fn the_same_request_gets_the_same_answer_and_another_one_does_not() {
     post(&router, &shop, ("k1", CHALLENGES), &mixed).await.expect(401);
     post(&router, "cs_nothing", ("k1", CHALLENGES), &body).await.expect(401);
     post(&router, "cs_nothing", ("k1", CHALLENGES), &body).await.expect(401);
+}
+
+/// A code is spent once and told as often as it is asked for; a wrong one said again is not another guess.
+#[tokio::test]
+async fn an_answer_is_told_again_and_a_guess_is_counted_once() {
+    let world = World::new().await;
+    let mut shop = Shop::new(&world).await;
+    let (uri, _) = enrol(&world, &mut shop).await;
+    let (router, bearer) = (world.router(), shop.secret.clone());
+    let opened = shop.open(json!({})).await.expect(201);
+    let verify = format!("{CHALLENGES}/{}/verify", opened.body["id"].as_str().unwrap());
+    let wrong = if world.totp(&uri) == "000000" { "000001" } else { "000000" };
+    for _ in 0..9 {
+        let reply = post(&router, &bearer, ("wrong", &verify), &json!({ "code": wrong })).await.expect(403);
+        assert_eq!(problem(&reply), "wrong-code");
+    }
+    let code = json!({ "code": world.totp(&uri) });
+    let first = post(&router, &bearer, ("right", &verify), &code).await.expect(200);
+    let again = post(&router, &bearer, ("right", &verify), &code).await.expect(200);
+    assert_eq!(first.body["assertion"], again.body["assertion"]);
+    post(&router, &bearer, ("another", &verify), &code).await.expect(410);
+}
+
+/// Whoever loses the connection in the middle is the one who asks again: the work goes on without them.
+#[tokio::test]
+async fn a_caller_who_goes_away_finds_the_answer() {
+    let world = World::new().await;
+    let (router, shop) = (world.router(), key(&world, "Shop").await);
+    let body = json!({ "user": { "external_id": "ada" } });
+    // Polled once, and dropped.
+    let gone = tokio::time::timeout(Duration::ZERO, post(&router, &shop, ("k", CHALLENGES), &body)).await;
+    assert!(gone.is_err(), "it was answered before anybody could leave");
+    for _ in 0..100_000 {
+        let reply = post(&router, &shop, ("k", CHALLENGES), &body).await;
+        if problem(&reply) == "in-progress" {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        reply.expect(201);
+        assert_eq!(challenges(&world).await, 1);
+        return;
+    }
+    panic!("the key is taken, and nobody works on it");
 }
 
 /// What it answers is sealed at rest: nothing of it is found in the table.

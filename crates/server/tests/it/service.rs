@@ -25,26 +25,22 @@ const BACK: &str = "https://shop.example/second-step";
 const CHALLENGES: &str = "/v1/service/challenges";
 
 /// An application with its key.
-struct Shop {
-    api: Caller,
+pub struct Shop {
+    pub api: Caller,
     key: ServiceKey,
-    secret: String,
+    pub secret: String,
 }
 
 impl Shop {
-    async fn new(world: &World) -> Self {
-        let new = NewServiceKey {
-            name: "Shop".to_owned(),
-            return_urls: vec![BACK.to_owned()],
-            ..NewServiceKey::default()
-        };
+    pub async fn new(world: &World) -> Self {
+        let new = NewServiceKey::new("Shop", vec![BACK.to_owned()]).unwrap();
         let (key, secret) = service::make(&world.ctx, new).await.unwrap();
         let mut api = Caller::new(world);
         api.bearer = Some(secret.expose().clone());
         Self { api, key, secret: secret.expose().clone() }
     }
 
-    async fn open(&mut self, more: Value) -> Reply {
+    pub async fn open(&mut self, more: Value) -> Reply {
         let mut body = json!({ "user": { "external_id": "ada", "name": "Ada" } });
         for (name, value) in more.as_object().unwrap() {
             body[name] = value.clone();
@@ -104,7 +100,7 @@ fn came_back(reply: &Reply) -> (String, String) {
 }
 
 /// Enrols an authenticator app on the page; the clock moves on a step.
-async fn enrol(world: &World, shop: &mut Shop) -> (String, Vec<String>) {
+pub async fn enrol(world: &World, shop: &mut Shop) -> (String, Vec<String>) {
     let opened = shop.open(json!({})).await.expect(201);
     assert_eq!(opened.body["methods"], json!([]));
     let mut browser = follow(world, &opened).await;
@@ -235,6 +231,30 @@ async fn the_page_takes_a_code_or_a_passkey_and_sends_people_back() {
     browser.post("/sign-in/passkey", body).await.expect(403);
 }
 
+/// What the application does not take cannot be enrolled for it either, whatever address is typed.
+#[tokio::test]
+async fn only_what_the_application_takes_is_enrolled() {
+    let world = World::new().await;
+    let mut shop = Shop::new(&world).await;
+    let user = json!({ "external_id": "ada", "email": "ada@example.com" });
+    let opened = shop.open(json!({ "user": user, "methods": ["passkey"] })).await.expect(201);
+    let mut browser = follow(&world, &opened).await;
+    let choice = browser.get("/prove").await.expect(200);
+    assert!(text(&choice).contains("/prove/passkey") && !text(&choice).contains("/prove/totp"));
+    for page in ["/prove/totp", "/prove/email", "/prove/sms"] {
+        assert_eq!(browser.get(page).await.expect(303).location(), "/prove", "{page}");
+        assert_eq!(
+            browser.submit(page, &[("send", "on"), ("phone", "+4915112345678")]).await.location(),
+            "/prove"
+        );
+    }
+    let seen = shop.api.get("/v1/service/users/ada").await.expect(200);
+    assert_eq!(seen.body["authenticators"], json!([]));
+    // Nor is a challenge opened that nothing here could answer: no text messages are sent.
+    let never = shop.open(json!({ "methods": ["sms_code"] })).await.expect(409);
+    assert_eq!(problem(&never), "not-enrolled");
+}
+
 #[tokio::test]
 async fn mail_is_a_factor_where_it_was_enrolled_and_only_there() {
     let world = World::new().await;
@@ -266,7 +286,11 @@ async fn mail_is_a_factor_where_it_was_enrolled_and_only_there() {
         problem(&shop.verify(&open.body["id"], json!({ "code": "000000" })).await.expect(410)),
         "challenge-gone"
     );
-    assert!(world.mail().await.iter().any(|mail| mail.to == "ada@example.com"));
+    let mail = world.mail().await;
+    let told = mail.iter().find(|mail| mail.subject.contains("goes elsewhere")).expect("a notice");
+    assert_eq!(told.to, "ada@example.com");
+    // They cannot sign in here to put anything right.
+    assert!(mail.iter().all(|mail| !mail.text.contains("sign in now") && !mail.text.contains("password")));
 }
 
 #[tokio::test]
@@ -354,8 +378,8 @@ async fn bad_requests_get_their_reason_and_do_nothing() {
         (json!({ "user": { "external_id": "ada" }, "reason": "" }), "text-invalid"),
         (json!({ "user": { "external_id": "ada" }, "methods": ["password"] }), "methods-invalid"),
         (json!({ "user": { "external_id": "ada" }, "methods": [] }), "methods-invalid"),
-        (json!({ "user": { "external_id": "" } }), "too-long"),
-        (json!({ "user": { "external_id": "x".repeat(201) } }), "too-long"),
+        (json!({ "user": { "external_id": "" } }), "external-id-invalid"),
+        (json!({ "user": { "external_id": "x".repeat(201) } }), "external-id-invalid"),
     ] {
         let reply = shop.api.post(CHALLENGES, body.clone()).await.expect(400);
         assert_eq!(problem(&reply), code, "{body}");

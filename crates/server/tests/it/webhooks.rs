@@ -119,6 +119,15 @@ async fn an_event_is_told_signed_until_it_is_taken() {
     world.mail().await;
     assert!(receiver.taken().is_empty(), "it was taken");
 
+    // Whoever says that it is gone is believed.
+    receiver.answers.lock().unwrap().push_back(410);
+    refused_sign_in(&world, ADA).await;
+    world.mail().await;
+    assert_eq!(receiver.taken().len(), 1);
+    world.advance(7_200);
+    world.mail().await;
+    assert!(receiver.taken().is_empty(), "410 ends it");
+
     // What is deleted hears no more, not even of what waits.
     refused_sign_in(&world, ADA).await;
     let id = made.body["id"].as_str().unwrap();

@@ -37,6 +37,11 @@ impl No {
         "return-urls-invalid",
         "return_urls are up to 20 whole https addresses without a fragment, or http ones of this machine",
     );
+    pub const EXTERNAL_ID: Self = Self::Only(
+        400,
+        "external-id-invalid",
+        "external_id has 1 to 200 characters, none of them a control or invisible",
+    );
     pub const WEBHOOK_URL: Self = Self::Only(
         400,
         "webhook-url-invalid",
@@ -171,8 +176,8 @@ pub(super) fn refusal(denied: &Denied) -> Reply {
         Denied::NoOrganisation => said(403, "no-organisation", "The account belongs to no organisation"),
         Denied::UserNotFound => said(404, "person-not-found", "There is no such person"),
         Denied::SessionNotFound => said(404, "session-not-found", "There is no such session"),
-        Denied::KeyNotFound => said(404, "key-not-found", "There is no such API key"),
-        Denied::TooManyKeys { max } => said(409, "too-many-keys", &format!("There can be {max} API keys")),
+        Denied::KeyNotFound => said(404, "key-not-found", "There is no such key, or no such webhook"),
+        Denied::TooManyKeys { max } => said(409, "too-many-keys", &format!("There can be {max} of them")),
         Denied::RefreshRefused => said(401, "refresh-refused", "The refresh token was used, or never was one"),
         Denied::AlreadySetUp => said(409, "already-set-up", "The first account exists"),
         Denied::SoleOwner { .. } => said(409, "sole-owner", "An organisation with other members would lose its only owner"),

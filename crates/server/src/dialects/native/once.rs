@@ -10,6 +10,7 @@ use super::{
     errors::{self, No},
 };
 use crate::{
+    fault::Fault,
     http::reply::Reply,
     operations::idempotency::{self, Begun, Scope},
 };
@@ -23,8 +24,8 @@ const KEPT: [u16; 8] = [200, 201, 202, 204, 400, 403, 409, 410];
 /// Answers what came with a key once; everything else as it comes.
 pub(super) async fn answer<F, Fut>(asked: Asked, handler: F) -> Result<Reply, No>
 where
-    F: Fn(Asked) -> Fut,
-    Fut: Future<Output = Result<Reply, No>>,
+    F: Fn(Asked) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Reply, No>> + Send,
 {
     let (Some(key), Some(bearer)) = (asked.header(HEADER), asked.token.clone()) else {
         return handler(asked).await;
@@ -36,6 +37,17 @@ where
     if key.is_empty() || key.len() > KEY_MAX || !key.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(No::IDEMPOTENCY_KEY);
     }
+    // Whoever goes away in the middle is the one who will ask again: the work and its answer are finished without them.
+    let work = tokio::spawn(async move { keyed(asked, (key, bearer), handler).await });
+    let broken = |_| No::Fault(Fault::internal("a request with an idempotency key broke down"));
+    work.await.map_err(broken)?
+}
+
+async fn keyed<F, Fut>(asked: Asked, (key, bearer): (String, String), handler: F) -> Result<Reply, No>
+where
+    F: Fn(Asked) -> Fut,
+    Fut: Future<Output = Result<Reply, No>>,
+{
     let (surface, route) = (asked.surface.clone(), asked.path().to_owned());
     let ctx = &surface.ctx;
     let scope = Scope { bearer: &bearer, route: &route, key: &key };

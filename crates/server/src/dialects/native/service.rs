@@ -7,7 +7,7 @@ use countersign_core::{
     ids::ChallengeId,
     method::{Method, Methods},
     secret::Secret,
-    service::{REASON_MAX, RETURN_URLS_MAX, ServiceKey, TRANSACTION_MAX, Wanted, is_plain, is_return_url},
+    service::{EXTERNAL_ID_MAX, REASON_MAX, ServiceKey, TRANSACTION_MAX, Wanted, is_plain},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::{
     http::{fields::Fields, reply::Reply},
     operations::{
         challenge::Carrier,
-        service::{self, Assertion, Described, NewServiceKey, Offered, Person, Proof},
+        service::{self, Assertion, Described, NewServiceKey, Offered, Person, Proof, UnfitKey},
     },
 };
 
@@ -35,6 +35,11 @@ fn described(user: &mut Fields<'_>) -> Described {
         email: user.optional_email("user/email"),
         name: user.optional_text("user/name"),
     }
+}
+
+/// An application's own name for somebody stands in addresses and tokens.
+fn named_well(external_id: &str) -> Result<(), No> {
+    if is_plain(external_id, EXTERNAL_ID_MAX) { Ok(()) } else { Err(No::EXTERNAL_ID) }
 }
 
 /// Text that a person will read as it is.
@@ -63,6 +68,7 @@ pub(super) async fn open(asked: Asked) -> Result<Reply, No> {
         let (reason, transaction) = (body.optional_text("reason"), body.optional_text("transaction"));
         (described, phone, reason, transaction, body.optional_text("return_url"), body.member("methods"))
     })?;
+    named_well(&described.external_id)?;
     if return_url.as_ref().is_some_and(|url| !key.may_return_to(url)) {
         return Err(No::RETURN_URL);
     }
@@ -153,6 +159,7 @@ fn person(person: &Person) -> Value {
 pub(super) async fn describe(asked: Asked) -> Result<Reply, No> {
     let key = asked.service_key().await?;
     let external_id = named(&asked)?;
+    named_well(&external_id)?;
     let described = asked.any_body(|body| Described {
         external_id,
         email: body.optional_email("email"),
@@ -206,12 +213,11 @@ pub(super) async fn create_key(asked: Asked) -> Result<Reply, No> {
         None => Vec::new(),
         Some(urls) => serde_json::from_value(urls).map_err(|_| No::RETURN_URLS)?,
     };
-    if return_urls.len() > RETURN_URLS_MAX || !return_urls.iter().all(|url| is_return_url(url)) {
-        return Err(No::RETURN_URLS);
-    }
+    let new = NewServiceKey::new(&name, return_urls).map_err(|unfit| match unfit {
+        UnfitKey::Name => No::TEXT,
+        UnfitKey::ReturnUrls => No::RETURN_URLS,
+    })?;
     let who = asked.signed_in().await?;
-    let new =
-        NewServiceKey { name: plain(Some(name), 100)?.unwrap_or_default(), return_urls, expires_at: None };
     let (key, secret) = service::create(asked.ctx(), &asked.visitor, &who, new).await?;
     let mut body = shown(&key);
     body["key"] = json!(secret.expose());

@@ -27,12 +27,7 @@ pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
 fn kinds(sent: Option<Value>) -> Result<Vec<String>, No> {
     let Some(sent) = sent else { return Ok(Vec::new()) };
     let named: Vec<String> = serde_json::from_value(sent).map_err(|_| No::KINDS)?;
-    let known = |name: &String| {
-        let of = |kind: &&event::Kind| {
-            kind.as_str() == name || kind.as_str().split('.').next() == Some(name.as_str())
-        };
-        event::Kind::ALL.iter().any(|kind| of(&kind))
-    };
+    let known = |name: &String| event::Kind::ALL.iter().any(|kind| kind.is_called(name));
     if named.len() <= event::Kind::ALL.len() && named.iter().all(known) { Ok(named) } else { Err(No::KINDS) }
 }
 

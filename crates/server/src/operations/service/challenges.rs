@@ -20,7 +20,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 
 use super::{
-    hosted::may_enrol,
+    hosted::{may_enrol, offered},
     people::{Described, brought},
 };
 use crate::{
@@ -132,12 +132,12 @@ pub async fn open(
     (described, wanted): (Described, Wanted),
 ) -> Outcome<Opened> {
     let described = described.checked()?;
-    let act = Act::begin(ctx, visitor);
+    let (act, offered) = (Act::begin(ctx, visitor), offered(ctx));
     let key = key.clone();
     ctx.write(move |tx| {
         let user = brought(&act, tx, &key, &described)?;
         let methods = methods(&act, tx, &user, &wanted)?;
-        if methods.is_empty() && may_enrol(&act, tx, &user, &wanted)?.is_empty() {
+        if methods.is_empty() && may_enrol(&act, tx, &user, (&wanted, &offered))?.is_empty() {
             // It could never be answered.
             let named = Method::ALL.iter().find(|method| wanted.takes(**method));
             return Ok(Err(Denied::NotEnrolled(named.copied().unwrap_or(Method::Totp))));

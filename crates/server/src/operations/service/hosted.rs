@@ -54,7 +54,7 @@ pub struct Onward {
 pub async fn look_at(ctx: &Ctx, token: &str) -> Outcome<Hosted> {
     let act = Act::begin(ctx, &Visitor::default());
     let token = token.to_owned();
-    let (passkeys, texts) = (ctx.config.relying_party().is_some(), !matches!(ctx.config.sms, Sms::Off));
+    let offered = offered(ctx);
     let found = ctx.store.read(move |tx| {
         let Some((inner, one, user)) = found(&act, tx, &token)? else {
             return Ok(Err(Denied::ChallengeGone));
@@ -62,12 +62,7 @@ pub async fn look_at(ctx: &Ctx, token: &str) -> Outcome<Hosted> {
         if !inner.is_open(&user, act.now) {
             return Ok(Err(Denied::ChallengeGone));
         }
-        let mut enrols = may_enrol(&act, tx, &user, &one.wanted)?;
-        enrols.retain(|method| match method {
-            Method::Passkey => passkeys,
-            Method::SmsCode => texts,
-            _ => true,
-        });
+        let enrols = may_enrol(&act, tx, &user, (&one.wanted, &offered))?;
         let methods = methods(&act, tx, &user, &one.wanted)?;
         let person = user.called().to_owned();
         Ok(Ok(Hosted { wanted: one.wanted, application: one.application, person, methods, enrols }))
@@ -86,12 +81,22 @@ fn found(
     Ok(one.zip(user).map(|(one, user)| (inner, one, user)))
 }
 
+/// What can be enrolled on this server at all, the best first.
+pub(super) fn offered(ctx: &Ctx) -> Vec<Method> {
+    let works = |method: &Method| match method {
+        Method::Passkey => ctx.config.relying_party().is_some(),
+        Method::SmsCode => !matches!(ctx.config.sms, Sms::Off),
+        _ => true,
+    };
+    ENROLS.into_iter().filter(works).collect()
+}
+
 /// Whoever has a factor uses it: only the first may be enrolled on the application's word.
 pub(super) fn may_enrol(
     act: &Act,
     tx: &mut Tx<'_>,
     user: &User,
-    wanted: &Wanted,
+    (wanted, offered): (&Wanted, &[Method]),
 ) -> Result<Vec<Method>, Fault> {
     if !tx.methods_enrolled(&user.id)?.is_empty() {
         return Ok(Vec::new());
@@ -102,7 +107,7 @@ pub(super) fn may_enrol(
             && policy.may_enrol(*method).is_ok()
             && (*method != Method::EmailCode || user.mailbox().is_some())
     };
-    Ok(ENROLS.into_iter().filter(fits).collect())
+    Ok(offered.iter().copied().filter(fits).collect())
 }
 
 /// Where people go back to from this page, answered or not.
@@ -157,9 +162,9 @@ fn onward(one: &ServiceChallenge, code: Option<Secret<String>>) -> Onward {
 }
 
 /// The session in which whoever has no factor enrols one: it does nothing else, ends with the challenge, and its
-/// token never leaves this server.
-pub async fn enrolling(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<SignedIn> {
-    let act = Act::begin(ctx, visitor);
+/// token never leaves this server. Only for a method that the application takes.
+pub async fn enrolling(ctx: &Ctx, visitor: &Visitor, token: &str, method: Method) -> Outcome<SignedIn> {
+    let (act, offered) = (Act::begin(ctx, visitor), offered(ctx));
     let token = token.to_owned();
     ctx.write(move |tx| {
         let Some((_, _, user)) = found(&act, tx, &token)? else { return Ok(Err(Denied::ChallengeGone)) };
@@ -170,6 +175,9 @@ pub async fn enrolling(ctx: &Ctx, visitor: &Visitor, token: &str) -> Outcome<Sig
         };
         if let Some(method) = tx.methods_enrolled(&user.id)?.first() {
             return Ok(Err(Denied::AlreadyEnrolled(*method)));
+        }
+        if !may_enrol(&act, tx, &user, (&one.wanted, &offered))?.contains(&method) {
+            return Ok(Err(Denied::MethodNotAllowed(method)));
         }
         if let Some(id) = &one.session_id
             && let Some(who) = tx.signed_in_by_id(id)?

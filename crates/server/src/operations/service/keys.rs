@@ -7,18 +7,19 @@ use countersign_core::{
     event::Kind,
     ids::{OrganisationId, ServiceKeyId},
     secret::Secret,
-    service::{KEY_PREFIX, KEYS_MAX, ServiceKey},
+    service::{KEY_PREFIX, KEYS_MAX, RETURN_URLS_MAX, ServiceKey, is_plain},
     session::Visitor,
-    time::Timestamp,
 };
 use serde_json::json;
+use url::Url;
 
 use crate::{
+    config::is_loopback,
     ctx::Ctx,
     fault::Fault,
     operations::{
         Act, Outcome, Whose,
-        organisations::{self, administered, administrator},
+        organisations::{self, acting_for, administered},
         sessions::SignedIn,
     },
     store::Tx,
@@ -27,13 +28,47 @@ use crate::{
 
 /// Length of a key's secret part, `[A-Za-z0-9_-]`: 258 bits (SEC-090).
 const SECRET_LENGTH: usize = 43;
+/// In bytes.
+const URL_MAX: usize = 2_000;
 
-#[derive(Clone, Debug, Default)]
+/// A key to be made, of which everything holds.
+#[derive(Clone, Debug)]
 pub struct NewServiceKey {
-    pub name: String,
-    /// Where it may send people back to, to the letter.
-    pub return_urls: Vec<String>,
-    pub expires_at: Option<Timestamp>,
+    name: String,
+    return_urls: Vec<String>,
+}
+
+/// What is wrong with one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnfitKey {
+    /// People could not read it.
+    Name,
+    ReturnUrls,
+}
+
+impl NewServiceKey {
+    /// `return_urls` is where it may send people back to, to the letter.
+    pub fn new(name: &str, return_urls: Vec<String>) -> Result<Self, UnfitKey> {
+        let name = name.trim().to_owned();
+        if !is_plain(&name, api_key::NAME_MAX) {
+            return Err(UnfitKey::Name);
+        }
+        if return_urls.len() > RETURN_URLS_MAX || !return_urls.iter().all(|url| is_return_url(url)) {
+            return Err(UnfitKey::ReturnUrls);
+        }
+        Ok(Self { name, return_urls })
+    }
+}
+
+/// Whether people may be sent here with a code: over TLS, or to this very machine; without a fragment, which would
+/// swallow what is added, and written in the one form that browsers make of it.
+fn is_return_url(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let at_home = url.scheme() == "http" && is_loopback(&url);
+    let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    // A lines-separated column holds them.
+    let one_form = url.as_str() == text || url.as_str().strip_suffix('/') == Some(text);
+    text.len() <= URL_MAX && bare && one_form && (url.scheme() == "https" || at_home)
 }
 
 fn digest(vault: &Vault, key: &str) -> Vec<u8> {
@@ -47,16 +82,14 @@ pub async fn create(
     who: &SignedIn,
     new: NewServiceKey,
 ) -> Outcome<(ServiceKey, Secret<String>)> {
-    fits(&new)?;
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
     ctx.write(move |tx| {
-        let (who, own) = match administrator(&act, tx, &seen)? {
+        let (who, organisation) = match acting_for(&act, tx, &seen)? {
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
-        let Some(organisation) = administered(&own) else { return Ok(Err(Denied::NotPermitted)) };
-        let made = match insert(&act, tx, organisation, &new)? {
+        let made = match insert(&act, tx, &organisation, &new)? {
             Ok(made) => made,
             Err(denied) => return Ok(Err(denied)),
         };
@@ -69,7 +102,6 @@ pub async fn create(
 
 /// The same from the command line of the machine it runs on, for the server's own organisation.
 pub async fn make(ctx: &Ctx, new: NewServiceKey) -> Outcome<(ServiceKey, Secret<String>)> {
-    fits(&new)?;
     let act = Act::begin(ctx, &Visitor::default());
     ctx.write(move |tx| {
         let home = organisations::home(&act, tx)?;
@@ -82,13 +114,6 @@ pub async fn make(ctx: &Ctx, new: NewServiceKey) -> Outcome<(ServiceKey, Secret<
         Ok(Ok(made))
     })
     .await
-}
-
-fn fits(new: &NewServiceKey) -> Result<(), Denied> {
-    if new.name.chars().count() > api_key::NAME_MAX {
-        return Err(Denied::FieldTooLong { field: "name", max: api_key::NAME_MAX });
-    }
-    Ok(())
 }
 
 fn insert(
@@ -108,7 +133,7 @@ fn insert(
         name: new.name.clone(),
         return_urls: new.return_urls.clone(),
         created_at: act.now,
-        expires_at: api_key::expiry(new.expires_at, api_key::LIFETIME_MAX, act.now),
+        expires_at: act.now + api_key::LIFETIME_MAX,
         last_used_at: None,
     };
     let secret = Secret::new(format!("{KEY_PREFIX}{}", entropy::url_safe(act.dice(), SECRET_LENGTH)));
@@ -128,12 +153,11 @@ pub async fn revoke(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, id: &ServiceKe
     let act = Act::begin(ctx, visitor);
     let (seen, id) = (who.clone(), id.clone());
     ctx.write(move |tx| {
-        let (who, own) = match administrator(&act, tx, &seen)? {
+        let (who, organisation) = match acting_for(&act, tx, &seen)? {
             Ok(found) => found,
             Err(denied) => return Ok(Err(denied)),
         };
-        let Some(organisation) = administered(&own) else { return Ok(Err(Denied::NotPermitted)) };
-        if !tx.delete_service_key(organisation, &id)? {
+        if !tx.delete_service_key(&organisation, &id)? {
             return Ok(Err(Denied::KeyNotFound));
         }
         let detail = json!({ "key": id, "organisation": organisation });
@@ -154,4 +178,49 @@ pub async fn bearer(ctx: &Ctx, key: &str) -> Outcome<ServiceKey> {
         ctx.store.write(move |tx| tx.note_service_key_use(&id, now)).await?;
     }
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_leave_over_tls_or_stay_on_this_machine() {
+        for url in [
+            "https://shop.example",
+            "https://shop.example/back?x=1",
+            "http://localhost:3000/",
+            "http://127.0.0.1/",
+            "http://[::1]:3000/back",
+        ] {
+            assert!(is_return_url(url), "{url}");
+        }
+        for url in [
+            "http://shop.example/",
+            "http://localhost.evil/",
+            "https://",
+            "https:///x",
+            "https://a@b/",
+            "https://a/#x",
+            "https://Shop.example/",
+            "https://a/../b",
+            "https://a:99999/",
+            "javascript:alert(1)",
+            "https://a/ b",
+            "https://a\\b",
+            "https://a/\nhttps://b/",
+            "/back",
+            "",
+        ] {
+            assert!(!is_return_url(url), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_a_name_that_people_can_read() {
+        assert!(NewServiceKey::new(" Shop ", Vec::new()).is_ok_and(|key| key.name == "Shop"));
+        for name in ["", " ", "a\u{202e}b", &"x".repeat(101)] {
+            assert_eq!(NewServiceKey::new(name, Vec::new()).unwrap_err(), UnfitKey::Name, "{name:?}");
+        }
+    }
 }

@@ -5,11 +5,11 @@ use countersign_core::{
     denied::Denied,
     event::Kind,
     ids::UserId,
-    message::{Message, Notice},
+    message::Notice,
     method::Method,
     service::{EXTERNAL_ID_MAX, ServiceKey, is_plain},
     session::Visitor,
-    time::{DAY, Timestamp},
+    time::Timestamp,
     user::{self, External, User},
 };
 use serde_json::json;
@@ -71,25 +71,15 @@ pub(super) fn brought(
     let organisation = &key.organisation_id;
     if tx.user_by_external_id(organisation, &described.external_id)?.is_none() {
         let id = UserId::new(act.now, act.dice());
+        let external = External {
+            organisation_id: organisation.clone(),
+            id: described.external_id.clone(),
+            mailbox: described.email.clone(),
+        };
         let new = User {
-            email: user::no_address(&id),
-            id,
-            email_verified_at: None,
             name: described.name.clone().unwrap_or_default(),
-            family_name: None,
-            image: None,
-            password: None,
-            password_by_mail: false,
-            second_factor_required: false,
-            preferred_method: None,
-            security_version: 0,
-            created_at: act.now,
-            updated_at: act.now,
-            external: Some(Box::new(External {
-                organisation_id: organisation.clone(),
-                id: described.external_id.clone(),
-                mailbox: described.email.clone(),
-            })),
+            external: Some(Box::new(external)),
+            ..User::newcomer(id.clone(), user::no_address(&id), act.now)
         };
         // Of two that bring the same person at once, one makes them and the other finds them.
         if tx.insert_user(&new)? {
@@ -104,8 +94,7 @@ pub(super) fn brought(
         if found.mailbox() != user.mailbox() {
             // Whoever reads the old mailbox should know, and what was sent there is worth nothing any more.
             tx.raise_security_version(&user.id, act.now)?;
-            let new_email = user.mailbox().unwrap_or_default().to_owned();
-            act.write_letter(tx, &found, Message::ChangeEmailNotice { new_email }, act.now + DAY)?;
+            act.notify(tx, &found, Notice::MailboxReplaced)?;
         }
         tx.describe_external_user(&user.id, (&user.name, user.mailbox()), act.now)?;
         act.record(tx, Kind::UserUpdated, Whose::user(&user.id), json!({ "organisation": organisation }))?;

@@ -2,16 +2,13 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use countersign_core::{
-    ids::{ServiceKeyId, WebhookId},
-    service::{RETURN_URLS_MAX, is_plain, is_return_url},
-};
+use countersign_core::ids::{ServiceKeyId, WebhookId};
 
 use super::{Frame, minute};
 use crate::{
     http::{page, reply::Reply},
     operations::{
-        service::{self, NewServiceKey},
+        service::{self, NewServiceKey, UnfitKey},
         webhooks::{self, NewWebhook},
     },
     pages::{
@@ -77,17 +74,20 @@ pub(crate) async fn keys(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(crate) async fn create_key(asked: Asked) -> Result<Reply, No> {
-    let name = asked.text("name").trim().to_owned();
     let urls: Vec<String> = asked.text("return_urls").split_whitespace().map(str::to_owned).collect();
-    if !is_plain(&name, 100) {
-        return page(&asked, Some("A key needs a name that people can read."), None).await;
-    }
-    if urls.len() > RETURN_URLS_MAX || !urls.iter().all(|url| is_return_url(url)) {
-        let said = "People are sent back to whole https addresses without a fragment, 20 at most.";
-        return page(&asked, Some(said), None).await;
-    }
+    let new = match NewServiceKey::new(&asked.text("name"), urls) {
+        Ok(new) => new,
+        Err(unfit) => {
+            let said = match unfit {
+                UnfitKey::Name => "A key needs a name that people can read.",
+                UnfitKey::ReturnUrls => {
+                    "People are sent back to whole https addresses without a fragment, 20 at most."
+                }
+            };
+            return page(&asked, Some(said), None).await;
+        }
+    };
     let who = asked.signed_in().await?;
-    let new = NewServiceKey { name, return_urls: urls, expires_at: None };
     let (_, secret) = service::create(asked.ctx(), &asked.visitor, &who, new).await?;
     page(&asked, None, Some(("The key", secret.expose().clone()))).await
 }

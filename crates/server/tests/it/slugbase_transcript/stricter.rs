@@ -149,7 +149,7 @@ pub(super) const STRICTER: &[Stricter] = &[
         answer: r#"{ "headers": {
             "access-control-allow-methods": "GET, POST, PATCH, DELETE",
             "access-control-allow-headers":
-                "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format"
+                "content-type, authorization, x-csrf-token, x-api-key, x-two-factor-token, x-error-format, idempotency-key"
         } }"#,
         why: "a fixed list for all dialects: what is asked for is not echoed",
     },
