@@ -1,12 +1,10 @@
-// Backup codes: copied or printed by a button. Without scripts the buttons are not there, and the codes are.
-document.addEventListener("click", async (event) => {
-  const what = event.target.dataset?.codes;
-  if (what === "print") window.print();
-  if (what !== "copy") return;
-  const codes = [...document.querySelectorAll(".codes li")].map((item) => item.textContent).join("\n");
-  await navigator.clipboard.writeText(codes).then(
-    () => (event.target.textContent = "Copied"),
-    () => (event.target.textContent = "Could not copy"),
-  );
+// Buttons that copy or print what stands on the page. Without scripts they are not there, and the text is.
+document.addEventListener("click", async ({ target }) => {
+  const { print, copy, copied, failed } = target.dataset ?? {};
+  if (print !== undefined) window.print();
+  if (copy === undefined) return;
+  const texts = [...document.querySelectorAll(copy)].map((item) => item.textContent);
+  const done = await navigator.clipboard.writeText(texts.join("\n")).then(() => copied, () => failed);
+  target.textContent = done;
 });
-for (const button of document.querySelectorAll("[data-codes]")) button.hidden = false;
+for (const button of document.querySelectorAll("[data-copy], [data-print]")) button.hidden = false;

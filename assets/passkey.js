@@ -69,15 +69,15 @@ function show(page) {
 async function refusal(reply) {
   const news = await reply.json().catch(() => ({}));
   if (news.url) location.assign(news.url);
-  return new Error(news.detail ?? news.message ?? "That did not work. Try again.");
+  return new Error(news.detail ?? news.message ?? form.dataset.failed);
 }
 
 function complain(error) {
   const problem = form.querySelector("[data-problem]");
   if (error.name === "AbortError") return;
+  const { cancelled, known } = form.dataset;
   problem.textContent =
-    error.name === "NotAllowedError" ? "Cancelled, or no passkey of this account is here." :
-    error.name === "InvalidStateError" ? "This device has a passkey for this account already." : error.message;
+    error.name === "NotAllowedError" ? cancelled : error.name === "InvalidStateError" ? known : error.message;
   problem.hidden = false;
 }
 
@@ -98,4 +98,6 @@ if (form && window.PublicKeyCredential) {
   });
 } else if (form) {
   form.hidden = true;
+  const why = document.querySelector("[data-unsupported]");
+  if (why) why.hidden = false;
 }

@@ -119,6 +119,12 @@ export class Chromium {
     }
   }
 
+  /** Says that the backup codes are kept, and goes on. */
+  async keepCodes() {
+    await this.click("main input[type=checkbox]");
+    await this.click("Go on");
+  }
+
   /** An authenticator that does what it is told; see the WebAuthn domain of the protocol. */
   async authenticator() {
     await this.send("WebAuthn.enable");

@@ -38,7 +38,7 @@ test("the account, before and after a second factor", async () => {
   await browser.click("Confirm");
   await browser.until(`document.querySelectorAll(".codes li").length === 10`);
   await look("backup-codes");
-  await browser.click("I have saved them");
+  await browser.keepCodes();
   await browser.at("/account");
   await look("account");
 });

@@ -43,7 +43,7 @@ test("somebody signs up and adds a passkey", async () => {
   await browser.click("Add the passkey");
   await browser.until(`document.querySelectorAll(".codes li").length === 10`);
   await browser.shoot(SHOTS, "backup-codes");
-  await browser.click("I have saved them");
+  await browser.keepCodes();
   await browser.at("/account");
   assert.match(await browser.text(), /Laptop/);
   await browser.shoot(SHOTS, "account");
@@ -80,7 +80,7 @@ test("after the password, the passkey is the second step", async () => {
   await browser.at("/challenge");
   await browser.shoot(SHOTS, "challenge");
   await key.touches(true);
-  await browser.click("Use your passkey");
+  await browser.click("form[data-passkey] button");
   await browser.at("/account");
 });
 
@@ -102,11 +102,11 @@ test("unverified, it is one factor: the password is asked for", async () => {
 test("where verification is required and fails, the page says so and nothing changes", async () => {
   await key.verifies(false);
   await browser.open(`${base}/step-up?return_to=/account`);
-  await browser.click("Use your passkey");
+  await browser.click("form[data-passkey] button");
   await browser.until(`!document.querySelector("[data-problem]").hidden`);
   assert.match(await browser.text(), /Cancelled/);
   await key.verifies(true);
-  await browser.click("Use your passkey");
+  await browser.click("form[data-passkey] button");
   await browser.at("/account");
 });
 

@@ -31,7 +31,7 @@ test("somebody signs up and adds an authenticator app", async () => {
   await browser.type("#code", await app.next());
   await browser.click("Confirm");
   await browser.until(`document.querySelectorAll(".codes li").length === 10`);
-  await browser.click("I have saved them");
+  await browser.keepCodes();
   await browser.at("/account");
 });
 

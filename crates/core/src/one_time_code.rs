@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::{
+    backup_code,
     entropy::{self, Entropy},
     secret::Secret,
     time::{DAY, MINUTE, Timestamp},
@@ -64,9 +67,42 @@ fn within_limits(earlier: &[Timestamp], at: Timestamp) -> bool {
     })
 }
 
+/// What people type into a field for codes, as it was meant: other forms of digits and spaces are folded (Unicode
+/// NFKC), and a word in front ("G-123456") goes. What may be a backup code keeps its letters.
+pub fn tidied(typed: &str) -> Secret<String> {
+    const TYPED_BYTES_MAX: usize = 256;
+    if typed.len() > TYPED_BYTES_MAX {
+        return Secret::new(typed.to_owned());
+    }
+    let folded: Secret<String> = Secret::new(typed.nfkc().collect());
+    let digits: Secret<String> = Secret::new(folded.expose().chars().filter(char::is_ascii_digit).collect());
+    let a_code = digits.expose().len() == 6 && backup_code::normalise(folded.expose()).is_none();
+    if a_code { digits } else { folded }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_are_taken_as_people_and_keyboards_write_them() {
+        for (typed, meant) in [
+            ("123 456", "123456"),
+            ("123-456", "123456"),
+            ("123\u{a0}456", "123456"),
+            ("１２３４５６", "123456"),
+            ("G-123456", "123456"),
+            (" 123456\n", "123456"),
+            // What may stand on a printed sheet stays as it is, and so does what is no code at all.
+            ("12ab3-4cd56", "12ab3-4cd56"),
+            ("12345678", "12345678"),
+            ("12345", "12345"),
+            ("hello", "hello"),
+        ] {
+            assert_eq!(tidied(typed).expose(), meant, "{typed:?}");
+        }
+        assert_eq!(tidied(&"1 ".repeat(200)).expose().len(), 400);
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_seconds(second)

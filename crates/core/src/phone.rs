@@ -29,6 +29,12 @@ pub fn normalise(typed: &str) -> Option<String> {
     sound.then(|| format!("+{digits}"))
 }
 
+/// Enough for its owner to know it by: the country's first digits and the last two.
+pub fn masked(number: &str) -> String {
+    let (head, tail) = (number.get(..3).unwrap_or_default(), number.get(number.len().saturating_sub(2)..));
+    format!("{head} ••• {}", tail.unwrap_or_default())
+}
+
 /// The range that a number belongs to, for counting.
 pub fn range(number: &str) -> &str {
     &number[..number.len().saturating_sub(RANGE_DIGITS)]

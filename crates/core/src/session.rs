@@ -37,6 +37,22 @@ impl Visitor {
     /// "Firefox on Windows". Words from a closed list only: whoever asks for a code writes the header, and
     /// its text must not reach the recipient, where `visit http://…` would become a link (SEC-035).
     pub fn browser(&self) -> String {
+        let named = |system| match system {
+            "iPhone" => "an iPhone",
+            "iPad" => "an iPad",
+            "Mac" => "a Mac",
+            system => system,
+        };
+        match self.parts() {
+            (Some(browser), Some(system)) => format!("{browser} on {}", named(system)),
+            (Some(browser), None) => browser.to_owned(),
+            (None, Some(system)) => format!("an app on {}", named(system)),
+            (None, None) => "an unknown app".to_owned(),
+        }
+    }
+
+    /// The browser and the system, by their names, where they are known.
+    pub fn parts(&self) -> (Option<&'static str>, Option<&'static str>) {
         // Order matters: most browsers also claim to be the ones below them.
         const BROWSERS: &[(&str, &str)] = &[
             ("Edg", "Edge"),
@@ -50,23 +66,18 @@ impl Visitor {
             ("curl/", "curl"),
         ];
         const SYSTEMS: &[(&str, &str)] = &[
-            ("iPhone", "an iPhone"),
-            ("iPad", "an iPad"),
+            ("iPhone", "iPhone"),
+            ("iPad", "iPad"),
             ("Android", "Android"),
             ("Windows", "Windows"),
             ("CrOS", "ChromeOS"),
-            ("Mac OS X", "a Mac"),
+            ("Mac OS X", "Mac"),
             ("Linux", "Linux"),
         ];
         let known = |words: &'static [(&str, &str)]| {
             words.iter().find(|(mark, _)| self.user_agent.contains(mark)).map(|(_, name)| *name)
         };
-        match (known(BROWSERS), known(SYSTEMS)) {
-            (Some(browser), Some(system)) => format!("{browser} on {system}"),
-            (Some(browser), None) => browser.to_owned(),
-            (None, Some(system)) => format!("an app on {system}"),
-            (None, None) => "an unknown app".to_owned(),
-        }
+        (known(BROWSERS), known(SYSTEMS))
     }
 }
 

@@ -140,9 +140,23 @@ pub fn email(input: &str) -> Option<String> {
     (input.len() <= EMAIL_MAX && local_fits && domain_fits).then(|| input.to_ascii_lowercase())
 }
 
+/// An address by which its owner knows it, and nobody else: the first letter, and the domain.
+pub fn masked(email: &str) -> String {
+    let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
+    let first = local.chars().next().map(String::from).unwrap_or_default();
+    format!("{first}•••@{domain}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn owners_know_their_address_and_others_do_not() {
+        assert_eq!(masked("ada@example.com"), "a•••@example.com");
+        assert_eq!(crate::phone::masked("+4915112345678"), "+49 ••• 78");
+        assert_eq!(masked(""), "•••@");
+    }
 
     #[test]
     fn addresses_have_one_form() {

@@ -13,6 +13,7 @@ pub mod express_paths;
 pub mod fields;
 pub mod javascript;
 pub mod limits;
+pub mod look;
 pub mod openapi;
 pub mod origins;
 pub mod page;

@@ -1,6 +1,6 @@
 //! Pages for people: their policy, their style, and the one that asks before something happens.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{
@@ -13,15 +13,18 @@ use countersign_core::{denied::Denied, method::Method};
 use crate::{
     ctx::Ctx,
     http::{
+        look::Look,
         reply::Reply,
         routes::{GET, Routes},
     },
+    words::Text,
 };
 
 const STYLE: &str = include_str!("../../../../assets/countersign.css");
 const PASSKEY: &str = include_str!("../../../../assets/passkey.js");
 const CONFIRM: &str = include_str!("../../../../assets/confirm.js");
-const CODES: &str = include_str!("../../../../assets/codes.js");
+const COPY: &str = include_str!("../../../../assets/copy.js");
+const WAIT: &str = include_str!("../../../../assets/wait.js");
 
 /// What the pages bring along: the same for everybody, and compiled in.
 pub fn assets(routes: Routes<Arc<Ctx>>) -> Routes<Arc<Ctx>> {
@@ -39,7 +42,8 @@ pub fn assets(routes: Routes<Arc<Ctx>>) -> Routes<Arc<Ctx>> {
         .on(GET, "/assets/confirm.js", move |method| {
             on(method, file("text/javascript; charset=utf-8", CONFIRM))
         })
-        .on(GET, "/assets/codes.js", move |method| on(method, file("text/javascript; charset=utf-8", CODES)))
+        .on(GET, "/assets/copy.js", move |method| on(method, file("text/javascript; charset=utf-8", COPY)))
+        .on(GET, "/assets/wait.js", move |method| on(method, file("text/javascript; charset=utf-8", WAIT)))
 }
 
 /// Our own style and scripts and nothing else, and no script between the lines. `to` is where forms may end up,
@@ -64,14 +68,17 @@ pub fn reply<T: Template>(page: &T, to: Option<&str>) -> Reply {
 #[derive(Template)]
 #[template(path = "pages/confirm.html")]
 pub struct Confirm<'a> {
-    pub app: &'a str,
-    pub title: &'a str,
-    pub lead: &'a str,
-    pub facts: Vec<(&'a str, String)>,
+    pub look: &'a Look,
+    pub title: Text,
+    pub lead: Text,
+    /// Each has a name by which a message calls it.
+    pub facts: Vec<(&'a str, Text)>,
     /// Where the button leads.
     pub action: &'a str,
     pub fields: Vec<(&'a str, String)>,
     pub button: &'a str,
+    /// Where a link leads that lets everything be.
+    pub back: Option<&'a str>,
     /// Where scripts run, no button is needed.
     pub itself: bool,
 }
@@ -80,22 +87,74 @@ pub struct Confirm<'a> {
 #[derive(Template)]
 #[template(path = "pages/challenge.html")]
 pub struct Challenge<'a> {
-    pub app: &'a str,
-    pub title: &'a str,
+    pub look: &'a Look,
+    pub title: Text,
     /// An application asks, and not our own door.
     pub request: Option<Request<'a>>,
-    pub said: Option<&'a str>,
+    pub said: Option<Text>,
     pub wrong: bool,
-    /// Codes from an app or from the printed sheet.
-    pub takes_codes: bool,
-    pub code_label: &'a str,
-    pub backup_code: bool,
-    pub mailed_code: bool,
-    pub texted_code: bool,
+    /// Codes from an app, and from the printed sheet.
+    pub app: bool,
+    pub sheet: bool,
+    /// Where codes are sent to, masked.
+    pub mailbox: Option<String>,
+    pub phone: Option<String>,
+    /// What a code was just sent by, or last time something was proven with.
+    pub first: Option<Method>,
+    pub last_used: Option<Method>,
     pub password: bool,
     pub passkeys: Option<Passkeys>,
-    /// Whether this browser may be spared the next time.
-    pub trusts: bool,
+    /// For how many days this browser may be spared; nought where it may not.
+    pub trust_days: u64,
+    /// What the browser is called, where it may be trusted, and how that is taken back.
+    pub browser: Text,
+    /// Seconds until another code can be sent.
+    pub wait: Option<u64>,
+    /// Whoever has nothing of this can get back in another way.
+    pub recovers: bool,
+}
+
+impl Challenge<'_> {
+    fn codes(&self) -> bool {
+        self.app || self.sheet || self.mailbox.is_some() || self.phone.is_some()
+    }
+
+    /// Whether the code that is typed may come from more than one place.
+    fn sources(&self) -> bool {
+        let from = [self.app || self.sheet, self.mailbox.is_some(), self.phone.is_some()];
+        from.into_iter().filter(|one| *one).count() > 1
+    }
+
+    fn label(&self) -> &'static str {
+        match (self.app, self.sheet) {
+            (true, true) => "challenge-code-any",
+            (true, false) => "challenge-code-app",
+            (false, true) => "challenge-code-sheet",
+            (false, false) => "challenge-code-sent",
+        }
+    }
+
+    fn is_first(&self, method: Method) -> bool {
+        let typed = [
+            (Method::Totp, self.app || self.sheet),
+            (Method::EmailCode, self.mailbox.is_some()),
+            (Method::SmsCode, self.phone.is_some()),
+        ];
+        let here = |method| typed.iter().any(|(one, there)| *one == method && *there);
+        let first = self.first.filter(|first| here(*first));
+        first.or_else(|| typed.iter().find(|(_, there)| *there).map(|(one, _)| *one)) == Some(method)
+    }
+
+    /// The field for the code has the focus, unless a passkey is what comes first.
+    fn starts_at_the_code(&self) -> bool {
+        self.passkeys.is_none()
+            || self.said.is_some()
+            || self.last_used.is_some_and(|last| last != Method::Passkey)
+    }
+
+    fn was_last(&self, method: Method) -> bool {
+        self.last_used == Some(method)
+    }
 }
 
 /// What an application asks somebody for, in its own words.
@@ -107,12 +166,12 @@ pub struct Request<'a> {
     pub transaction: Option<&'a str>,
 }
 
-/// What is typed into the field of a second step.
-pub const fn code_label(app: bool, sheet: bool) -> &'static str {
-    match (app, sheet) {
-        (true, true) => "Code from your authenticator app, or a backup code",
-        (true, false) => "Code from your authenticator app",
-        _ => "A backup code",
+impl Request<'_> {
+    pub fn asks(&self, look: &Look) -> String {
+        look.say(&match self.reason {
+            Some(reason) => Text::from("request-asks-why").with("person", self.person).with("reason", reason),
+            None => Text::from("request-asks").with("person", self.person),
+        })
     }
 }
 
@@ -126,31 +185,66 @@ pub struct Passkeys {
 }
 
 /// Why not, to a person.
-pub fn said(denied: &Denied) -> String {
-    match denied {
-        Denied::WrongCode(Method::Password) | Denied::WrongPassword => "That is not the password.".to_owned(),
-        Denied::WrongCode(_) => "That code is not right, or it was used before. Try the next one.".to_owned(),
-        Denied::CodeExpired => "That code is too old. Ask for a new one.".to_owned(),
-        Denied::TooManyAttempts => "Too many wrong codes. Sign in again.".to_owned(),
-        Denied::Locked { wait } => format!("Too many wrong codes. Try again in {}.", about(*wait)),
-        Denied::TooSoon { wait } => {
-            format!("A code was sent already. You can ask again in {}.", about(*wait))
-        }
-        Denied::TextsPaused => "No more text messages for now. Use another way.".to_owned(),
-        Denied::ChallengeGone => "That took too long. Sign in again.".to_owned(),
-        _ => "That did not work. Try again.".to_owned(),
-    }
+pub fn said(denied: &Denied) -> Text {
+    let id = match denied {
+        Denied::WrongCode(Method::Password) | Denied::WrongPassword => "wrong-password",
+        Denied::WrongCode(_) => "wrong-code",
+        Denied::CodeExpired => "code-expired",
+        Denied::TooManyAttempts => "too-many-attempts",
+        Denied::Locked { wait } => return Text::from("locked").with_span(*wait),
+        Denied::TooSoon { wait } => return Text::from("too-soon").with_span(*wait),
+        Denied::TextsPaused => "texts-paused",
+        Denied::ChallengeGone => "challenge-gone",
+        Denied::NotPermitted => "not-permitted",
+        Denied::UserNotFound => "no-such-person",
+        Denied::BadCredentials => "bad-credentials",
+        Denied::EmailInvalid => "email-invalid",
+        Denied::EmailUnverified => "email-unverified",
+        Denied::EmailTaken => "email-taken",
+        Denied::PasswordTooShort => "password-short",
+        Denied::PasswordTooLong => "password-long",
+        Denied::PasswordCommon => "password-common",
+        _ => "wrong",
+    };
+    id.into()
 }
 
-/// A span as people say it, rounded up.
-pub fn about(span: Duration) -> String {
-    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
-    let (number, unit) = match seconds {
-        0..=90 => (seconds.max(1), "second"),
-        91..=5_400 => (seconds.div_ceil(60), "minute"),
-        5_401..=172_800 => (seconds.div_ceil(3_600), "hour"),
-        _ => (seconds.div_ceil(86_400), "day"),
-    };
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural}")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(look: &Look) -> Challenge<'_> {
+        Challenge {
+            look,
+            title: "challenge-title".into(),
+            request: None,
+            said: None,
+            wrong: false,
+            app: true,
+            sheet: true,
+            mailbox: Some("a•••@example.com".to_owned()),
+            phone: None,
+            first: None,
+            last_used: None,
+            password: false,
+            passkeys: None,
+            trust_days: 30,
+            browser: "wrong".into(),
+            wait: None,
+            recovers: true,
+        }
+    }
+
+    #[test]
+    fn what_was_used_last_comes_first_where_it_is_there() {
+        let look = Look::default();
+        let with = |first| Challenge { first, ..challenge(&look) };
+        assert!(with(None).is_first(Method::Totp));
+        assert!(with(Some(Method::EmailCode)).is_first(Method::EmailCode));
+        // The number is gone, and a passkey is not typed.
+        assert!(with(Some(Method::SmsCode)).is_first(Method::Totp));
+        assert!(with(Some(Method::Passkey)).is_first(Method::Totp));
+        let sheet_only = Challenge { app: false, mailbox: None, ..challenge(&look) };
+        assert!(sheet_only.is_first(Method::Totp) && !sheet_only.sources());
+    }
 }

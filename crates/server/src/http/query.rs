@@ -21,6 +21,16 @@ pub fn add(target: &str, key: &str, text: &str) -> String {
     format!("{address}{join}{key}={}{fragment}", value(text))
 }
 
+/// The address on this server with this parameter, and without another of its name.
+pub fn set(uri: &Uri, key: &str, text: &str) -> String {
+    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let kept = pairs.filter(|(name, _)| name != key).fold(uri.path().to_owned(), |to, (name, value)| {
+        let join = if to.contains('?') { '&' } else { '?' };
+        format!("{to}{join}{}={}", self::value(&name), self::value(&value))
+    });
+    add(&kept, key, text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +40,13 @@ mod tests {
         assert_eq!(add("/a", "error", "NO WAY"), "/a?error=NO+WAY");
         assert_eq!(add("/a?b=c", "d", "&"), "/a?b=c&d=%26");
         assert_eq!(add("myapp://x#part", "d", "e"), "myapp://x?d=e#part");
+    }
+
+    #[test]
+    fn a_parameter_replaces_its_namesake() {
+        let uri = Uri::from_static("/x?lang=en&a=1+2%26");
+        assert_eq!(set(&uri, "lang", "de"), "/x?a=1+2%26&lang=de");
+        assert_eq!(set(&Uri::from_static("/x"), "lang", "de"), "/x?lang=de");
     }
 
     #[test]

@@ -23,8 +23,8 @@ use countersign_core::{
 };
 use serde_json::json;
 
-pub(crate) use looking::methods_of;
-pub use looking::{Open, look_at};
+pub use looking::{Hints, Open, hints_for, look_at};
+pub(crate) use looking::{hints, methods_of};
 pub use offered::{Answerer, Holder, Typed, Wishes};
 pub(crate) use offered::{digest, external_digest};
 pub use sending::{Carrier, send_code};
@@ -296,6 +296,9 @@ fn settle(act: &Act, tx: &mut Tx<'_>, case: &Case, pass: &Pass) -> Result<(), Fa
     }
     if ![Method::EmailCode, Method::Password].contains(&pass.method) {
         recovery::second_factor_shown(act, tx, &case.user)?;
+    }
+    if matches!(pass.method, Method::EmailCode | Method::SmsCode) {
+        tx.use_method(&case.user.id, pass.method, act.now)?;
     }
     if pass.method == Method::BackupCode {
         let left = case.backup_codes.left.saturating_sub(1);

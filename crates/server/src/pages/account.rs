@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::Sms,
-    http::{page, reply::Reply},
+    http::{look::Look, page, reply::Reply},
     operations::{
         Stop,
         accounts::{self, Farewell, FarewellTaken},
@@ -25,15 +25,16 @@ use crate::{
         authenticators::{self, Authority, Removal},
         emails::LinkShape,
         passkeys, recovery,
-        sessions::{self, Handover},
+        sessions::{self, Handover, SignedIn},
         trusted_devices,
     },
+    words::{self, Text},
 };
 
 struct Row {
     id: String,
-    name: String,
-    facts: String,
+    name: Text,
+    facts: Vec<Text>,
     /// What the form takes away.
     what: &'static str,
     /// The word on the button; none where it cannot go.
@@ -43,8 +44,8 @@ struct Row {
 #[derive(Template)]
 #[template(path = "pages/account.html")]
 struct Account<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: &'a Look,
+    title: Text,
     email: &'a str,
     name: &'a str,
     guarded: bool,
@@ -58,23 +59,17 @@ struct Account<'a> {
     devices: Vec<Row>,
     sessions: Vec<Row>,
     /// Somebody waits to get in without the second step.
-    recovering: Option<String>,
-    /// What happened lately: when, what, where from.
-    activity: Vec<(String, &'static str, String)>,
+    recovering: Option<Text>,
+    /// What happened lately, when and where from.
+    activity: Vec<(Text, Vec<Text>)>,
     has_password: bool,
     /// They look after others.
     administers: bool,
 }
 
-pub(super) const fn called(method: Method) -> &'static str {
-    match method {
-        Method::Totp => "Authenticator app",
-        Method::EmailCode => "Codes by mail",
-        Method::SmsCode => "Codes by text message",
-        Method::Passkey => "Passkey",
-        Method::BackupCode => "Backup codes",
-        Method::Password => "Password",
-    }
+/// A message about a day.
+pub(super) fn on_day(id: &'static str, at: Timestamp) -> Text {
+    Text::from(id).with("day", day(&at.to_iso()))
 }
 
 /// "2026-11-26", which everybody reads the same way.
@@ -91,58 +86,54 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         .filter(|(method, _)| *method != Method::Passkey)
         .map(|(method, since)| Row {
             id: method.as_str().to_owned(),
-            name: called(*method).to_owned(),
-            facts: format!("since {}", day(&since.to_iso())),
+            name: words::method(*method),
+            facts: vec![on_day("account-since", *since)],
             what: "method",
-            button: Some("Remove"),
+            button: Some("remove"),
         })
         .collect();
     for one in passkeys::list(ctx, &who).await? {
-        let used =
-            one.last_used_at.map_or("never used".to_owned(), |at| format!("last used {}", day(&at.to_iso())));
-        let suspended = if one.passkey.suspended { ", suspended: a copy of it was used" } else { "" };
         factors.push(Row {
-            name: one.called().to_owned(),
-            facts: format!("passkey, {used}{suspended}"),
+            name: Text::plain(one.called()),
+            facts: about_passkey(&one),
             id: one.id.to_string(),
             what: "passkey",
-            button: Some("Remove"),
+            button: Some("remove"),
         });
     }
     let devices = trusted_devices::list(ctx, &who).await?;
     let devices = devices.iter().map(|one| Row {
         id: one.id.to_string(),
-        name: one.name.clone().unwrap_or_else(|| one.visitor.browser()),
-        facts: format!(
-            "last used {}, trusted until {}",
-            day(&one.last_used_at.to_iso()),
-            day(&one.expires_at.to_iso())
-        ),
+        name: one.name.as_ref().map_or_else(|| words::browser(&one.visitor), Text::plain),
+        facts: vec![
+            on_day("account-last-used", one.last_used_at),
+            on_day("account-trusted-until", one.expires_at),
+        ],
         what: "device",
-        button: Some("Forget"),
+        button: Some("account-forget"),
     });
     let sessions = sessions::list(ctx, &who).await?;
     let sessions = sessions.iter().map(|one| {
         let here = one.id == who.session.id;
-        let ip = if one.visitor.ip.is_empty() { String::new() } else { format!(", from {}", one.visitor.ip) };
+        let ip = one.visitor.ip.as_str();
+        let from = (!ip.is_empty()).then(|| Text::from("account-from").with("ip", ip));
+        let facts =
+            [Some(on_day("account-since", one.created_at)), from, here.then(|| "account-this-one".into())];
         Row {
             id: one.id.to_string(),
-            name: one.visitor.browser(),
-            facts: format!(
-                "since {}{ip}{}",
-                day(&one.created_at.to_iso()),
-                if here { ", this one" } else { "" }
-            ),
+            name: words::browser(&one.visitor),
+            facts: facts.into_iter().flatten().collect(),
             what: "session",
-            button: (!here).then_some("End"),
+            button: (!here).then_some("account-end"),
         }
     });
-    let recovering = recovery::of_oneself(ctx, &who)
-        .await?
-        .map(|one| format!("{} from {}", one.ready_at.to_iso().replace('T', " "), one.from.browser()));
+    let recovering = recovery::of_oneself(ctx, &who).await?.map(|one| {
+        let text = Text::from("account-recovering").with("since", minute(one.ready_at));
+        text.with("browser", words::browser(&one.from))
+    });
     let page = Account {
-        app: asked.app(),
-        title: "Your account",
+        look: asked.look(),
+        title: "account-title".into(),
         email: &who.user.email,
         name: &who.user.name,
         guarded: overview.is_on(),
@@ -163,30 +154,43 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
     Ok(page::reply(&page, None))
 }
 
+fn about_passkey(one: &passkeys::Known) -> Vec<Text> {
+    let used = one.last_used_at.map(|at| on_day("account-last-used", at));
+    let kept = if one.passkey.credential.backup.is_backed_up() { "account-synced" } else { "account-bound" };
+    let suspended = one.passkey.suspended.then(|| "account-suspended".into());
+    let facts = [Some(on_day("account-passkey", one.created_at)), Some(kept.into())];
+    facts
+        .into_iter()
+        .flatten()
+        .chain([used.unwrap_or_else(|| "account-never-used".into())])
+        .chain(suspended)
+        .collect()
+}
+
 /// In words, for what people can make sense of; the rest is the journal's.
-fn activity(events: &[EventRow]) -> Vec<(String, &'static str, String)> {
+fn activity(events: &[EventRow]) -> Vec<(Text, Vec<Text>)> {
     let told = |row: &EventRow| {
         let what = match row.kind.as_str() {
-            "session.signed_in" | "challenge.passed" => "Signed in",
-            "code.refused" => "Wrong code",
-            "password.refused" => "Wrong password",
-            "authenticator.added" => "Second factor added",
-            "authenticator.removed" => "Second factor removed",
-            "backup_code.used" => "Backup code used",
-            "backup_codes.renewed" => "New backup codes",
-            "trusted_device.added" => "Browser trusted",
-            "password.changed" | "password.reset" => "Password changed",
-            "email.changed" => "Address changed",
-            "second_factor.reset" => "Second factors reset by an administrator",
-            "recovery.begun" => "Recovery begun",
-            "recovery.completed" => "Recovery completed",
-            "recovery.vetoed" => "Recovery stopped",
-            "passkey.cloned" => "Copied passkey refused",
+            "session.signed_in" | "challenge.passed" => "event-signed-in",
+            "code.refused" => "event-wrong-code",
+            "password.refused" => "event-wrong-password",
+            "authenticator.added" => "event-factor-added",
+            "authenticator.removed" => "event-factor-removed",
+            "backup_code.used" => "event-backup-code-used",
+            "backup_codes.renewed" => "event-backup-codes-renewed",
+            "trusted_device.added" => "event-browser-trusted",
+            "password.changed" | "password.reset" => "event-password-changed",
+            "email.changed" => "event-email-changed",
+            "second_factor.reset" => "event-reset",
+            "recovery.begun" => "event-recovery-begun",
+            "recovery.completed" => "event-recovery-completed",
+            "recovery.vetoed" => "event-recovery-stopped",
+            "passkey.cloned" => "event-passkey-copied",
             _ => return None,
         };
         let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone() };
-        let from = if row.ip.is_empty() { String::new() } else { format!(", {}", row.ip) };
-        Some((minute(row.at), what, format!("{}{from}", visitor.browser())))
+        let at = Text::from("account-at").with("at", minute(row.at));
+        Some((what.into(), vec![at, words::browser_at(&visitor)]))
     };
     events.iter().filter_map(told).collect()
 }
@@ -204,44 +208,36 @@ pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
     let farewell = Farewell { password, link, ..Farewell::default() };
     let (status, title, said) = match accounts::delete(asked.ctx(), &asked.visitor, &who, farewell).await {
         Ok(FarewellTaken::Deleted) => return Ok(gone(&asked)),
-        Ok(FarewellTaken::Mailed) => {
-            (StatusCode::OK, "Look into your mailbox", "We mailed you a link that asks once more.")
-        }
+        Ok(FarewellTaken::Mailed) => (StatusCode::OK, "mailbox-title", "account-delete-mailed"),
         Err(Stop::Denied(Denied::WrongPassword)) => {
-            (StatusCode::FORBIDDEN, "That did not work", "That is not the password. Nothing was deleted.")
+            (StatusCode::FORBIDDEN, "wrong-title", "account-delete-wrong-password")
         }
-        Err(Stop::Denied(Denied::SoleOwner { .. })) => (
-            StatusCode::CONFLICT,
-            "That did not work",
-            "You are the only owner of an organisation with other members. Make somebody else an owner first.",
-        ),
+        Err(Stop::Denied(Denied::SoleOwner { .. })) => {
+            (StatusCode::CONFLICT, "wrong-title", "account-delete-sole-owner")
+        }
         Err(stop) => return Err(stop.into()),
     };
-    let page = Message { app: asked.app(), title, said, link: ("/account", "Back to your account") };
-    Ok(page::reply(&page, None).status(status))
+    let page = Message::new(asked.look(), title, said).link("/account", "back-to-account");
+    Ok(page.reply().status(status))
 }
 
 fn gone(asked: &Asked) -> Reply {
-    let page = Message {
-        app: asked.app(),
-        title: "Your account is gone",
-        said: "Nothing of it is left to sign in to.",
-        link: ("/sign-in", "Go on"),
-    };
-    page::reply(&page, None).cookie(asked.clear_session())
+    let page = Message::new(asked.look(), "account-gone-title", "account-gone").link("/sign-in", "go-on");
+    page.reply().cookie(asked.clear_session())
 }
 
 /// Where accounts end by mail: the link only asks.
 pub(super) async fn show_delete(asked: Asked) -> Result<Reply, No> {
     asked.signed_in().await?;
     let page = page::Confirm {
-        app: asked.app(),
-        title: "Delete your account",
-        lead: "Everything of it goes at once, and nothing brings it back.",
+        look: asked.look(),
+        title: "account-delete-title".into(),
+        lead: "account-delete-confirm".into(),
         facts: Vec::new(),
         action: "/account/delete/confirm",
         fields: vec![("token", asked.query("token").unwrap_or_default())],
-        button: "Delete it",
+        button: "account-delete-it",
+        back: Some("/account"),
         itself: false,
     };
     Ok(page::reply(&page, None))
@@ -272,8 +268,36 @@ pub(super) async fn revoke(asked: Asked) -> Result<Reply, No> {
     Ok(see("/account"))
 }
 
+/// Names what would go and what would be left; the page's own button does it.
+async fn ask_to_remove(asked: &Asked, who: &SignedIn) -> Result<Reply, No> {
+    let (id, what) = (asked.text("id"), asked.text("what"));
+    let passkeys = passkeys::list(asked.ctx(), who).await?;
+    let named = match what.as_str() {
+        "passkey" => passkeys.iter().find(|one| one.id.as_str() == id).map(|one| Text::plain(one.called())),
+        _ => Method::parse(&id).map(words::method),
+    };
+    let named = named.ok_or(Denied::NoSecondFactor)?;
+    let overview = authenticators::overview(asked.ctx(), who).await?;
+    let left = overview.enrolled.len().saturating_sub(1) as u64;
+    let page = page::Confirm {
+        look: asked.look(),
+        title: Text::from("remove-title").with("name", named),
+        lead: Text::from("remove-left").with("number", left),
+        facts: Vec::new(),
+        action: "/account/remove",
+        fields: vec![("what", what), ("id", id), ("sure", "on".to_owned())],
+        button: "remove-button",
+        back: Some("/account"),
+        itself: false,
+    };
+    Ok(page::reply(&page, None))
+}
+
 pub(super) async fn remove(asked: Asked) -> Result<Reply, No> {
     let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in().await?);
+    if !asked.ticked("sure") {
+        return ask_to_remove(&asked, &who).await;
+    }
     let id = asked.text("id");
     let rotated = match asked.text("what").as_str() {
         "passkey" => {
@@ -293,5 +317,5 @@ pub(super) async fn renew_backup_codes(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let wish = (Authority::default(), Shape::Grouped);
     let fresh = authenticators::renew_backup_codes(asked.ctx(), &asked.visitor, &who, wish).await?;
-    Ok(page::reply(&Codes::new(&asked, Place::Account, &fresh), None))
+    Ok(page::reply(&Codes::new(&asked, (Place::Account, who.user.called()), &fresh), None))
 }

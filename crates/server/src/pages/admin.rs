@@ -19,49 +19,47 @@ use countersign_core::{
     ids::{EventId, UserId},
     method::Method,
     organisation::Role,
+    session::Visitor,
+    time::Timestamp,
 };
 
 use super::{
-    account::{called, minute},
+    account::minute,
     asked::{Asked, No},
 };
 use crate::{
-    http::{page, query, reply::Reply},
+    http::{look::Look, page, query, reply::Reply},
     operations::{
         administration::{self, EventRow, Told},
         sessions::SignedIn,
     },
+    words::{self, Text},
 };
 
 /// What every page of them shows.
-struct Frame<'a> {
-    app: &'a str,
-    title: &'a str,
+struct Frame {
     organisation: String,
     /// Rules, keys and webhooks are for those who administer.
     administers: bool,
 }
 
-impl<'a> Frame<'a> {
-    async fn of(asked: &'a Asked, who: &SignedIn, title: &'a str) -> Result<Self, No> {
+impl Frame {
+    async fn of(asked: &Asked, who: &SignedIn) -> Result<Self, No> {
         let place = administration::place(asked.ctx(), who).await?;
-        Ok(Self {
-            app: asked.app(),
-            title,
-            organisation: place.organisation.name,
-            administers: place.role.administers(),
-        })
+        Ok(Self { organisation: place.organisation.name, administers: place.role.administers() })
     }
 }
 
-const fn called_role(role: Role) -> &'static str {
+/// The name of the message that says it.
+const fn called_role(role: Option<Role>) -> &'static str {
     match role {
-        Role::Owner => "Owner",
-        Role::Admin => "Administrator",
-        Role::Helpdesk => "Helpdesk",
-        Role::Billing => "Billing",
-        Role::Workspaces => "Workspaces",
-        Role::Member => "Member",
+        Some(Role::Owner) => "role-owner",
+        Some(Role::Admin) => "role-admin",
+        Some(Role::Helpdesk) => "role-helpdesk",
+        Some(Role::Billing) => "role-billing",
+        Some(Role::Workspaces) => "role-workspaces",
+        Some(Role::Member) => "role-member",
+        None => "role-external",
     }
 }
 
@@ -70,16 +68,14 @@ struct Entry {
     at: String,
     kind: String,
     user: Option<UserId>,
-    from: String,
+    from: Text,
     detail: String,
 }
 
 impl Entry {
     fn of(row: &EventRow) -> Self {
-        let visitor =
-            countersign_core::session::Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone() };
-        let from =
-            if row.ip.is_empty() { String::new() } else { format!("{}, {}", row.ip, visitor.browser()) };
+        let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone() };
+        let from = if row.ip.is_empty() { Text::plain("") } else { words::browser_at(&visitor) };
         let detail = if row.detail == "{}" { String::new() } else { row.detail.clone() };
         Self { at: minute(row.at), kind: row.kind.clone(), user: row.user_id.clone(), from, detail }
     }
@@ -88,28 +84,32 @@ impl Entry {
 #[derive(Template)]
 #[template(path = "pages/admin/overview.html")]
 struct Overview<'a> {
-    frame: Frame<'a>,
-    people: i64,
-    guarded: i64,
-    share: String,
-    methods: Vec<(&'a str, i64)>,
+    look: &'a Look,
+    title: Text,
+    frame: Frame,
+    share: Text,
+    methods: Vec<(String, i64)>,
     coverage: String,
     challenges: String,
 }
 
 pub(super) async fn overview(asked: Asked) -> Result<Reply, No> {
-    let who = asked.signed_in().await?;
+    let (look, who) = (asked.look(), asked.signed_in().await?);
     let coverage = administration::coverage(asked.ctx(), &who).await?;
     let (people, guarded) = (coverage.people, coverage.guarded);
-    let methods: Vec<(&str, i64)> =
-        coverage.methods.iter().map(|(method, count)| (called(*method), *count)).collect();
+    let share = if people == 0 { 0 } else { guarded * 100 / people };
+    let methods: Vec<(String, i64)> =
+        coverage.methods.iter().map(|(method, count)| (look.say(&words::method(*method)), *count)).collect();
     let page = Overview {
-        frame: Frame::of(&asked, &who, "Overview").await?,
-        people,
-        guarded,
-        share: if people == 0 { "0".to_owned() } else { (guarded * 100 / people).to_string() },
-        coverage: chart::coverage(people, guarded, &methods),
-        challenges: chart::days(&coverage.days, coverage.today, administration::DAYS),
+        look,
+        title: "admin-overview".into(),
+        frame: Frame::of(&asked, &who).await?,
+        share: Text::from("admin-share")
+            .with("guarded", guarded.unsigned_abs())
+            .with("people", people.unsigned_abs())
+            .with("share", share.unsigned_abs()),
+        coverage: chart::coverage(look, (people, guarded), &methods),
+        challenges: chart::days(look, &coverage.days, coverage.today, administration::DAYS),
         methods,
     };
     Ok(page::reply(&page, None))
@@ -118,7 +118,9 @@ pub(super) async fn overview(asked: Asked) -> Result<Reply, No> {
 #[derive(Template)]
 #[template(path = "pages/admin/journal.html")]
 struct Journal<'a> {
-    frame: Frame<'a>,
+    look: &'a Look,
+    title: Text,
+    frame: Frame,
     kinds: Vec<(String, bool)>,
     user: String,
     entries: Vec<Entry>,
@@ -143,7 +145,9 @@ pub(super) async fn journal(asked: Asked) -> Result<Reply, No> {
         }
     }
     let page = Journal {
-        frame: Frame::of(&asked, &who, "Journal").await?,
+        look: asked.look(),
+        title: "admin-journal".into(),
+        frame: Frame::of(&asked, &who).await?,
         kinds: groups.into_iter().map(|one| (one.to_owned(), Some(one) == kind.as_deref())).collect(),
         user: user.unwrap_or_default(),
         entries: events.iter().map(Entry::of).collect(),
@@ -152,9 +156,14 @@ pub(super) async fn journal(asked: Asked) -> Result<Reply, No> {
     Ok(page::reply(&page, None))
 }
 
-/// The methods in words.
-fn named(methods: &[Method]) -> String {
-    let mut names: Vec<_> = methods.iter().map(|method| called(*method)).collect();
+/// A message about a moment.
+fn at_minute(id: &'static str, at: Timestamp) -> Text {
+    Text::from(id).with("at", minute(at))
+}
+
+/// The methods in words, each once.
+fn named(methods: &[Method]) -> Vec<Text> {
+    let mut names: Vec<_> = methods.iter().map(|method| words::method(*method)).collect();
     names.dedup();
-    names.join(", ")
+    names
 }

@@ -24,6 +24,7 @@ use crate::{
         cookies::{self, SetCookie},
         fields::Fields,
         limits::{Limiter, Rule},
+        look::Look,
         origins::{self, TrustedOrigins},
         page, query,
         reply::Reply,
@@ -36,6 +37,7 @@ use crate::{
         sessions::{self, Current, Handover, Minted, Renewal, SignedIn},
         sign_in::SignedInOrAsked,
     },
+    words::Text,
 };
 
 /// Everything that is not the page asked for.
@@ -45,17 +47,18 @@ pub(super) enum No {
     Fault(Fault),
     /// Another page first.
     Elsewhere(String),
+    /// By the message's name.
     Said(StatusCode, &'static str),
 }
 
 hears_operations!(No);
 
 impl No {
-    pub(super) fn reply(self, ctx: &Ctx, here: &Uri, is_json: bool) -> Reply {
+    pub(super) fn reply(self, look: &Look, here: &Uri, is_json: bool) -> Reply {
         let back = here.path_and_query().map_or("/account", |here| here.as_str());
         let (status, said) = match self {
             Self::Elsewhere(to) if is_json => {
-                return Reply::json(&json!({ "detail": "Sign in first.", "url": to }))
+                return Reply::json(&json!({ "detail": look.t("sign-in-first"), "url": to }))
                     .status(StatusCode::UNAUTHORIZED);
             }
             Self::Elsewhere(to) => return Reply::empty(StatusCode::OK).to(StatusCode::SEE_OTHER, &to),
@@ -76,42 +79,51 @@ impl No {
                 };
                 let url = query::add("/step-up", "return_to", page);
                 return match is_json {
-                    true => Reply::json(&json!({ "detail": "Confirm that it is you first.", "url": url }))
+                    true => Reply::json(&json!({ "detail": look.t("prove-first"), "url": url }))
                         .status(StatusCode::FORBIDDEN),
                     false => Reply::empty(StatusCode::OK).to(StatusCode::SEE_OTHER, &url),
                 };
             }
-            Self::Denied(Denied::NotPermitted) => {
-                (StatusCode::FORBIDDEN, "Your role does not reach this far.".to_owned())
+            Self::Denied(denied) => {
+                let status = match denied {
+                    Denied::UserNotFound => StatusCode::NOT_FOUND,
+                    _ => StatusCode::FORBIDDEN,
+                };
+                (status, page::said(&denied))
             }
-            Self::Denied(Denied::UserNotFound) => {
-                (StatusCode::NOT_FOUND, "There is no such person.".to_owned())
-            }
-            Self::Denied(denied) => (StatusCode::FORBIDDEN, page::said(&denied)),
-            Self::Fault(fault) if fault.log_and_judge() => {
-                (StatusCode::SERVICE_UNAVAILABLE, "We are busy. Try again in a moment.".to_owned())
-            }
-            Self::Fault(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here. Try again.".to_owned())
-            }
-            Self::Said(status, said) => (status, said.to_owned()),
+            Self::Fault(fault) if fault.log_and_judge() => (StatusCode::SERVICE_UNAVAILABLE, "busy".into()),
+            Self::Fault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "broken".into()),
+            Self::Said(status, said) => (status, said.into()),
         };
         if is_json {
-            return Reply::json(&json!({ "detail": said })).status(status);
+            return Reply::json(&json!({ "detail": look.say(&said) })).status(status);
         }
-        let app = &ctx.config.app_name;
-        let message = Message { app, title: "That did not work", said: &said, link: ("/account", "Go on") };
-        page::reply(&message, None).status(status)
+        Message::new(look, "wrong-title", said).link("/account", "go-on").reply().status(status)
     }
 }
 
 #[derive(Template)]
 #[template(path = "pages/message.html")]
 pub(super) struct Message<'a> {
-    pub app: &'a str,
-    pub title: &'a str,
-    pub said: &'a str,
-    pub link: (&'a str, &'a str),
+    look: &'a Look,
+    title: Text,
+    said: Text,
+    /// Where to go on, and what the link is called.
+    link: Option<(&'a str, &'static str)>,
+}
+
+impl<'a> Message<'a> {
+    pub fn new(look: &'a Look, title: impl Into<Text>, said: impl Into<Text>) -> Self {
+        Self { look, title: title.into(), said: said.into(), link: None }
+    }
+
+    pub fn link(self, to: &'a str, called: &'static str) -> Self {
+        Self { link: Some((to, called)), ..self }
+    }
+
+    pub fn reply(&self) -> Reply {
+        page::reply(self, None)
+    }
 }
 
 pub(super) fn wants_json(headers: &HeaderMap) -> bool {
@@ -153,6 +165,7 @@ impl Keeps {
 
 pub(super) struct Asked {
     pub ctx: Arc<Ctx>,
+    look: Arc<Look>,
     pub visitor: Visitor,
     pub token: Option<String>,
     origins: TrustedOrigins,
@@ -166,28 +179,33 @@ const FORMS: Rule = Rule::new(60, 20);
 const OPTIONS: Rule = Rule::new(10, 100);
 
 impl Asked {
-    pub(super) async fn read(ctx: &Arc<Ctx>, limiter: &Limiter, request: Request) -> Result<Self, No> {
+    pub(super) async fn read(
+        ctx: &Arc<Ctx>,
+        look: &Arc<Look>,
+        limiter: &Limiter,
+        request: Request,
+    ) -> Result<Self, No> {
         let (parts, body) = request.into_parts();
         let config = &ctx.config;
         let origins = TrustedOrigins::of(config).map_err(No::Fault)?;
         let mut sent = Sent::Undefined;
         if parts.method == Method::POST {
             origins::check_first_login(&parts.headers, &origins, origins.own())
-                .map_err(|_| No::Said(StatusCode::FORBIDDEN, "Forms must be sent from our own pages."))?;
+                .map_err(|_| No::Said(StatusCode::FORBIDDEN, "foreign-form"))?;
             let ip = visitor::address(config, &parts.extensions, &parts.headers);
             let asks = parts.uri.path().ends_with("/options");
             let (key, rule) = ((client_ip::rate_key(ip), asks), if asks { OPTIONS } else { FORMS });
             if config.rate_limits && limiter.check(&key, rule, ctx.clock.now()).is_err() {
-                let slow = "That was too much at once. Try again in a minute.";
-                return Err(No::Said(StatusCode::TOO_MANY_REQUESTS, slow));
+                return Err(No::Said(StatusCode::TOO_MANY_REQUESTS, "too-fast"));
             }
-            let unread = |_| No::Said(StatusCode::BAD_REQUEST, "What was sent could not be read.");
+            let unread = |_| No::Said(StatusCode::BAD_REQUEST, "unreadable");
             sent = Sent::read(&parts, body, true).await.map_err(unread)?;
         }
         Ok(Self {
             visitor: visitor::visitor(config, &parts.extensions, &parts.headers),
             token: session_cookie::token(config, &parts.headers),
             ctx: Arc::clone(ctx),
+            look: Arc::clone(look),
             origins,
             sent,
             parts,
@@ -198,16 +216,15 @@ impl Asked {
         &self.ctx
     }
 
-    pub fn app(&self) -> &str {
-        &self.ctx.config.app_name
+    pub fn look(&self) -> &Look {
+        &self.look
     }
 
     /// Members of the body; what is missing is empty.
     pub fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, No> {
         let none = Sent::Form(Vec::new());
         let sent = if matches!(self.sent, Sent::Undefined) { &none } else { &self.sent };
-        Fields::of(sent, "object", read)
-            .map_err(|_| No::Said(StatusCode::BAD_REQUEST, "What was sent could not be read."))
+        Fields::of(sent, "object", read).map_err(|_| No::Said(StatusCode::BAD_REQUEST, "unreadable"))
     }
 
     /// A text of the form; an absent one is empty.

@@ -3,17 +3,20 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use countersign_core::{backup_code::Shape, denied::Denied, method::Method, secret::Secret, session::Scope};
+use countersign_core::{
+    backup_code::Shape, denied::Denied, method::Method, one_time_code, secret::Secret, session::Scope,
+};
 use serde_json::json;
 
 use super::{
+    account::day,
     asked::{Asked, Keeps, Message, No, see},
     prove,
 };
 use crate::{
     config::Sms,
     fault::Fault,
-    http::{page, reply::Reply},
+    http::{look::Look, page, reply::Reply},
     operations::{
         Stop,
         challenge::{self, Answerer, Carrier, Holder},
@@ -23,6 +26,7 @@ use crate::{
         sessions::{Handover, SignedIn},
     },
     qr,
+    words::Text,
 };
 
 /// Whose pages these are.
@@ -70,10 +74,10 @@ impl Place {
 #[derive(Template)]
 #[template(path = "pages/totp.html")]
 struct TotpPage<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: &'a Look,
+    title: Text,
     base: &'a str,
-    said: Option<String>,
+    said: Option<Text>,
     qr: String,
     uri: &'a str,
     /// In groups of four, as people copy it.
@@ -91,13 +95,13 @@ fn grouped(secret: &str) -> String {
 async fn totp_page(
     asked: &Asked,
     place: Place,
-    (status, said): (StatusCode, Option<String>),
+    (status, said): (StatusCode, Option<Text>),
 ) -> Result<Reply, No> {
     let who = place.who(asked, Method::Totp).await?;
     let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, Begin::default()).await?;
     let page = TotpPage {
-        app: asked.app(),
-        title: "Add an authenticator app",
+        look: asked.look(),
+        title: "totp-title".into(),
         base: place.base(),
         said,
         qr: qr::svg(begun.uri.expose()).map_err(No::Fault)?,
@@ -116,7 +120,10 @@ pub(super) async fn begin_totp(asked: Asked, place: Place) -> Result<Reply, No> 
 pub(super) async fn confirm_totp(asked: Asked, place: Place) -> Result<Reply, No> {
     match confirm(&asked, place, Method::Totp).await {
         Err(No::Denied(denied @ (Denied::WrongCode(_) | Denied::Locked { .. }))) => {
-            let said = format!("{} Scan the new code below.", page::said(&denied));
+            let said = match denied {
+                Denied::Locked { wait } => Text::from("locked-scan-again").with_span(wait),
+                _ => "wrong-code-scan-again".into(),
+            };
             totp_page(&asked, place, (StatusCode::UNAUTHORIZED, Some(said))).await
         }
         done => done,
@@ -126,18 +133,18 @@ pub(super) async fn confirm_totp(asked: Asked, place: Place) -> Result<Reply, No
 /// The code that was typed puts the method in force.
 async fn confirm(asked: &Asked, place: Place, method: Method) -> Result<Reply, No> {
     let who = place.who(asked, method).await?;
-    let code = asked.secret("code");
+    let code = one_time_code::tidied(&asked.text("code"));
     let confirm = Confirm { method, code, backup_codes: Some(Shape::Grouped), handover: place.handover() };
     let done = enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
-    finished(asked, place, &done).await
+    finished(asked, (place, who.user.called()), &done).await
 }
 
-async fn finished(asked: &Asked, place: Place, done: &Confirmed) -> Result<Reply, No> {
+async fn finished(asked: &Asked, (place, account): (Place, &str), done: &Confirmed) -> Result<Reply, No> {
     let cookie = done.rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
     let reply = match (done.backup_codes.is_empty(), place) {
         (false, _) => {
             let leads_to = place.leads_to(asked).await?;
-            page::reply(&Codes::new(asked, place, &done.backup_codes), leads_to.as_deref())
+            page::reply(&Codes::new(asked, (place, account), &done.backup_codes), leads_to.as_deref())
         }
         (true, Place::Account) => see("/account"),
         (true, Place::Application) => prove::enrolled(asked).await?,
@@ -149,32 +156,42 @@ async fn finished(asked: &Asked, place: Place, done: &Confirmed) -> Result<Reply
 #[derive(Template)]
 #[template(path = "pages/codes.html")]
 pub(super) struct Codes<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: &'a Look,
+    title: Text,
     codes: Vec<&'a str>,
-    /// Where a form leads on to; a link to the account otherwise.
+    /// Whose they are, for the file and the print.
+    head: Text,
+    host: &'a str,
+    day: String,
+    /// Where a form leads on to; to the account otherwise.
     done: Option<&'a str>,
 }
 
 impl<'a> Codes<'a> {
-    pub(super) fn new(asked: &'a Asked, place: Place, all: &'a [Secret<String>]) -> Self {
+    pub(super) fn new(asked: &'a Asked, (place, account): (Place, &str), all: &'a [Secret<String>]) -> Self {
         let codes = all.iter().map(|code| code.expose().as_str()).collect();
+        let day = day(&asked.ctx().clock.now().to_iso()).to_owned();
+        let head = Text::from("codes-file-head")
+            .with("account", account)
+            .with("app", asked.look().app.as_str())
+            .with("day", day.as_str());
+        let host = asked.ctx().config.public_url.host_str().unwrap_or_default();
         let done = (place == Place::Application).then_some("/prove/done");
-        Self { app: asked.app(), title: "Your backup codes", codes, done }
+        Self { look: asked.look(), title: "codes-title".into(), codes, head, host, day, done }
     }
 }
 
 #[derive(Template)]
 #[template(path = "pages/passkey.html")]
 struct AddPasskey<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: &'a Look,
+    title: Text,
     base: &'a str,
 }
 
 pub(super) async fn show_passkey(asked: Asked, place: Place) -> Result<Reply, No> {
     place.who(&asked, Method::Passkey).await?;
-    let page = AddPasskey { app: asked.app(), title: "Add a passkey", base: place.base() };
+    let page = AddPasskey { look: asked.look(), title: "passkey-title".into(), base: place.base() };
     Ok(page::reply(&page, place.leads_to(&asked).await?.as_deref()))
 }
 
@@ -196,7 +213,7 @@ pub(super) async fn register_passkey(asked: Asked, place: Place) -> Result<Reply
     let who = place.who(&asked, Method::Passkey).await?;
     let done = passkeys::register(asked.ctx(), &asked.visitor, &who, register).await?;
     let cookie = done.rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
-    let sheet = Codes::new(&asked, place, &done.backup_codes).render();
+    let sheet = Codes::new(&asked, (place, who.user.called()), &done.backup_codes).render();
     let sheet = sheet.map_err(|why| No::Fault(Fault::internal("a page cannot be rendered").because(why)))?;
     let page = (!done.backup_codes.is_empty()).then_some(sheet);
     let reply = Reply::json(&json!({ "url": place.base(), "page": page }));
@@ -207,12 +224,12 @@ pub(super) async fn register_passkey(asked: Asked, place: Place) -> Result<Reply
 #[derive(Template)]
 #[template(path = "pages/enrol_code.html")]
 struct CodePage<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: &'a Look,
+    title: Text,
     base: &'a str,
     /// Says what happens.
     lead: &'a str,
-    said: Option<String>,
+    said: Option<Text>,
     wrong: bool,
     /// A number is asked for, or the mailbox is known.
     phone: Option<String>,
@@ -223,7 +240,7 @@ struct CodePage<'a> {
 async fn code_page(
     asked: &Asked,
     place: Place,
-    (method, said, sent): (Method, Option<(StatusCode, String)>, bool),
+    (method, said, sent): (Method, Option<(StatusCode, Text)>, bool),
 ) -> Result<Reply, No> {
     let texts = method == Method::SmsCode;
     let suggested = match (texts, asked.text("phone")) {
@@ -234,31 +251,25 @@ async fn code_page(
     };
     let (status, said) = said.map_or((StatusCode::OK, None), |(status, said)| (status, Some(said)));
     let page = CodePage {
-        app: asked.app(),
-        title: if texts { "Codes by text message" } else { "Codes by mail" },
+        look: asked.look(),
+        title: if texts { "sms-title" } else { "email-title" }.into(),
         base: place.base(),
-        lead: if texts {
-            "We text a code to your phone each time. Anybody who takes over your number gets them, too: an app or a \
-             passkey is safer."
-        } else {
-            "We mail a code to your address each time. Whoever reads your mail gets them, too: an app or a passkey is \
-             safer."
-        },
+        lead: if texts { "sms-lead" } else { "email-lead" },
         wrong: status != StatusCode::OK,
         said,
         phone: suggested,
         sent,
         send: match (texts, sent) {
-            (true, false) => "Text me a code",
-            (true, true) => "Text another",
-            (false, false) => "Mail me a code",
-            (false, true) => "Mail another",
+            (true, false) => "sms-send",
+            (true, true) => "sms-send-another",
+            (false, false) => "email-send",
+            (false, true) => "email-send-another",
         },
     };
     Ok(page::reply(&page, place.leads_to(asked).await?.as_deref()).status(status))
 }
 
-fn refused(stop: Stop) -> Result<(StatusCode, String), No> {
+fn refused(stop: Stop) -> Result<(StatusCode, Text), No> {
     match stop {
         Stop::Denied(denied @ (Denied::StaleSession | Denied::NotSignedIn | Denied::ChallengeGone)) => {
             Err(No::Denied(denied))
@@ -276,7 +287,7 @@ fn inside(who: &SignedIn) -> Answerer {
 pub(super) async fn show_sms(asked: Asked, place: Place) -> Result<Reply, No> {
     place.who(&asked, Method::SmsCode).await?;
     if matches!(asked.ctx().config.sms, Sms::Off) {
-        return Err(No::Said(StatusCode::NOT_FOUND, "No text messages are sent here."));
+        return Err(No::Said(StatusCode::NOT_FOUND, "sms-off"));
     }
     code_page(&asked, place, (Method::SmsCode, None, false)).await
 }
@@ -329,13 +340,8 @@ pub(super) async fn email(asked: Asked, place: Place) -> Result<Reply, No> {
     match (sent, place) {
         (Ok(()), Place::Application) => code_page(&asked, place, (Method::EmailCode, None, true)).await,
         (Ok(()), Place::Account) => {
-            let page = Message {
-                app: asked.app(),
-                title: "Look into your mailbox",
-                said: "We mailed you a link. Follow it, and codes by mail are switched on.",
-                link: ("/account", "Back to your account"),
-            };
-            Ok(page::reply(&page, None))
+            let page = Message::new(asked.look(), "mailbox-title", "email-mailed");
+            Ok(page.link("/account", "back-to-account").reply())
         }
         (Err(stop), _) => code_page(&asked, place, (Method::EmailCode, Some(refused(stop)?), false)).await,
     }
@@ -344,13 +350,14 @@ pub(super) async fn email(asked: Asked, place: Place) -> Result<Reply, No> {
 /// GET only asks: scanners of mails follow links, too (SEC-028).
 pub(super) async fn show_mailed_link(asked: Asked) -> Result<Reply, No> {
     let page = page::Confirm {
-        app: asked.app(),
-        title: "Codes by mail",
-        lead: "From now on a code by mail can be your second step.",
+        look: asked.look(),
+        title: "email-title".into(),
+        lead: "email-link-lead".into(),
         facts: Vec::new(),
         action: "/enrol-email",
         fields: vec![("token", asked.query("token").unwrap_or_default())],
-        button: "Switch them on",
+        button: "email-link-button",
+        back: None,
         itself: false,
     };
     Ok(page::reply(&page, None))
@@ -359,14 +366,9 @@ pub(super) async fn show_mailed_link(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn mailed_link(asked: Asked) -> Result<Reply, No> {
     let (status, title, said) =
         match enrol::finish_email(asked.ctx(), &asked.visitor, &asked.text("token")).await {
-            Ok(()) => (StatusCode::OK, "Codes by mail", "They are switched on."),
-            Err(Stop::Denied(_)) => (
-                StatusCode::GONE,
-                "That did not work",
-                "That link was used, is too old, or the session that asked for it is over.",
-            ),
+            Ok(()) => (StatusCode::OK, "email-title", "email-link-done"),
+            Err(Stop::Denied(_)) => (StatusCode::GONE, "wrong-title", "email-link-dead"),
             Err(stop) => return Err(stop.into()),
         };
-    let link = ("/account", "Go to your account");
-    Ok(page::reply(&Message { app: asked.app(), title, said, link }, None).status(status))
+    Ok(Message::new(asked.look(), title, said).link("/account", "email-to-account").reply().status(status))
 }

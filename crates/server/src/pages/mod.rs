@@ -17,6 +17,7 @@ use std::{future::Future, sync::Arc};
 
 use axum::{
     extract::{Request, State},
+    http::Method,
     response::{IntoResponse, Response},
     routing::{self, MethodFilter, MethodRouter},
 };
@@ -30,9 +31,12 @@ use crate::{
     ctx::Ctx,
     http::{
         limits::Limiter,
+        look::{self, Look},
+        query,
         reply::Reply,
         routes::{GET, POST, Routes},
     },
+    words::Language,
 };
 
 /// What all requests share.
@@ -146,9 +150,17 @@ where
     Fut: Future<Output = Result<Reply, No>>,
 {
     let (here, is_json) = (request.uri().clone(), asked::wants_json(request.headers()));
-    let reply = match Asked::read(ctx, &surface.limiter, request).await {
+    let mut look = Look::new(&ctx.config.app_name, look::language(request.headers(), &here));
+    if request.method() == Method::GET {
+        look = look.switchable(&here);
+    }
+    let look = Arc::new(look);
+    let reply = match Asked::read(ctx, &look, &surface.limiter, request).await {
         Ok(asked) => handler(asked).await,
         Err(no) => Err(no),
     };
-    reply.unwrap_or_else(|no| no.reply(ctx, &here, is_json)).into_response()
+    let reply = reply.unwrap_or_else(|no| no.reply(&look, &here, is_json));
+    // What somebody chose in the address holds for this browser from here on.
+    let chosen = query::read(&here, "lang").and_then(|tag| Language::of_tag(&tag));
+    reply.cookies(chosen.map(|chosen| look::cookie(&ctx.config, chosen))).into_response()
 }

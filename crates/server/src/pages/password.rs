@@ -4,16 +4,14 @@ use askama::Template;
 use axum::http::StatusCode;
 use countersign_core::denied::Denied;
 
-use super::{
-    asked::{Asked, Message, No},
-    sign_in::why,
-};
+use super::asked::{Asked, Message, No};
 use crate::{
-    http::{page, reply::Reply},
+    http::{look::Look, page, reply::Reply},
     operations::{
         Stop, accounts,
         emails::{self, LinkPurpose, LinkShape},
     },
+    words::Text,
 };
 
 /// Where the mailed link leads, its token after it.
@@ -22,17 +20,18 @@ const SET_PAGE: &str = "/password/set?token=";
 #[derive(Template)]
 #[template(path = "pages/password.html")]
 struct Password<'a> {
-    app: &'a str,
-    title: &'a str,
-    said: Option<String>,
+    look: &'a Look,
+    title: Text,
+    said: Option<Text>,
     wrong: bool,
     /// Of a link that would open: a new password can be set.
     token: Option<&'a str>,
 }
 
-fn page(asked: &Asked, (status, said): (StatusCode, Option<String>), token: Option<&str>) -> Reply {
-    let title = if token.is_some() { "Choose a new password" } else { "Forgotten password" };
-    let page = Password { app: asked.app(), title, said, wrong: status != StatusCode::OK, token };
+fn page(asked: &Asked, (status, said): (StatusCode, Option<Text>), token: Option<&str>) -> Reply {
+    let title = if token.is_some() { "password-set-title" } else { "password-title" };
+    let page =
+        Password { look: asked.look(), title: title.into(), said, wrong: status != StatusCode::OK, token };
     page::reply(&page, None).status(status)
 }
 
@@ -43,11 +42,10 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn request(asked: Asked) -> Result<Reply, No> {
     let link = LinkShape { before: SET_PAGE.to_owned(), ..LinkShape::default() };
     match accounts::request_password_reset(asked.ctx(), &asked.visitor, &asked.text("email"), link).await {
-        Ok(()) => {
-            let said = "If that address has an account, a link is on its way.".to_owned();
-            Ok(page(&asked, (StatusCode::OK, Some(said)), None))
+        Ok(()) => Ok(page(&asked, (StatusCode::OK, Some("password-sent".into())), None)),
+        Err(Stop::Denied(denied)) => {
+            Ok(page(&asked, (StatusCode::BAD_REQUEST, Some(page::said(&denied))), None))
         }
-        Err(Stop::Denied(denied)) => Ok(page(&asked, (StatusCode::BAD_REQUEST, Some(why(&denied))), None)),
         Err(stop) => Err(stop.into()),
     }
 }
@@ -62,21 +60,19 @@ pub(super) async fn show_set(asked: Asked) -> Result<Reply, No> {
 }
 
 fn dead(asked: &Asked) -> Reply {
-    let said = "That link was used, or is too old. Ask for a new one.".to_owned();
-    page(asked, (StatusCode::GONE, Some(said)), None)
+    page(asked, (StatusCode::GONE, Some("link-dead-ask-again".into())), None)
 }
 
 pub(super) async fn set(asked: Asked) -> Result<Reply, No> {
     let (token, new) = (asked.text("token"), asked.secret("password"));
     match accounts::reset_password(asked.ctx(), &asked.visitor, &token, (new, &[])).await {
         Ok(()) => {
-            let said = "The new password is set, and all sessions are ended.";
-            let message = Message { app: asked.app(), title: "Done", said, link: ("/sign-in", "Sign in") };
-            Ok(page::reply(&message, None).cookie(asked.clear_session()))
+            let done = Message::new(asked.look(), "password-done-title", "password-done");
+            Ok(done.link("/sign-in", "sign-in").reply().cookie(asked.clear_session()))
         }
         Err(Stop::Denied(Denied::LinkInvalid | Denied::LinkExpired)) => Ok(dead(&asked)),
         Err(Stop::Denied(denied)) => {
-            Ok(page(&asked, (StatusCode::BAD_REQUEST, Some(why(&denied))), Some(&token)))
+            Ok(page(&asked, (StatusCode::BAD_REQUEST, Some(page::said(&denied))), Some(&token)))
         }
         Err(stop) => Err(stop.into()),
     }

@@ -8,20 +8,23 @@ use url::Url;
 
 use super::{
     asked::{Asked, Keeps, Message, No, see},
-    second_step::{news_of_sending, typed},
+    second_step::{news_of_sending, sent_by, typed},
 };
 use crate::{
     http::{
+        look::Look,
         page::{self, Challenge, Passkeys, Request},
         query,
         reply::Reply,
     },
     operations::{
         Stop,
+        challenge::Hints,
         passkeys::Answer,
         service::{self, Hosted, Onward, Proof},
         sessions::SignedIn,
     },
+    words::{self, Text},
 };
 
 fn token(asked: &Asked) -> String {
@@ -29,10 +32,7 @@ fn token(asked: &Asked) -> String {
 }
 
 /// What has been answered, has run out, or never was.
-const OVER: No = No::Said(
-    StatusCode::GONE,
-    "This is over: it was answered, or took too long. Go back to where you came from and begin again.",
-);
+const OVER: No = No::Said(StatusCode::GONE, "prove-over");
 
 fn over(stop: Stop) -> No {
     match stop {
@@ -68,8 +68,8 @@ pub(super) async fn suggested_phone(asked: &Asked) -> Result<String, No> {
 #[derive(Template)]
 #[template(path = "pages/prove_enrol.html")]
 struct Choose<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: &'a Look,
+    title: Text,
     request: Request<'a>,
     ways: Vec<(&'a str, &'a str, &'a str)>,
 }
@@ -77,16 +77,10 @@ struct Choose<'a> {
 /// What can be enrolled, with what speaks for it.
 const fn way(method: Method) -> Option<(&'static str, &'static str, &'static str)> {
     match method {
-        Method::Passkey => {
-            Some(("/prove/passkey", "A passkey", "Your face, finger or PIN on this device. The safest."))
-        }
-        Method::Totp => Some((
-            "/prove/totp",
-            "An authenticator app",
-            "Six digits from an app on your phone, also offline.",
-        )),
-        Method::SmsCode => Some(("/prove/sms", "Text messages", "A code to your phone each time.")),
-        Method::EmailCode => Some(("/prove/email", "Mail", "A code to your mailbox each time.")),
+        Method::Passkey => Some(("/prove/passkey", "prove-passkey", "prove-passkey-why")),
+        Method::Totp => Some(("/prove/totp", "prove-totp", "prove-totp-why")),
+        Method::SmsCode => Some(("/prove/sms", "prove-sms", "prove-sms-why")),
+        Method::EmailCode => Some(("/prove/email", "prove-email", "prove-email-why")),
         Method::Password | Method::BackupCode => None,
     }
 }
@@ -108,15 +102,20 @@ fn request<'a>(hosted: &'a Hosted) -> Request<'a> {
     }
 }
 
-async fn page(asked: &Asked, (status, said): (StatusCode, Option<String>)) -> Result<Reply, No> {
+async fn page(asked: &Asked, (status, said): (StatusCode, Option<Text>)) -> Result<Reply, No> {
     let hosted = look(asked).await?;
     let leads_to = leads_to(asked).await?;
     if hosted.methods.is_empty() {
         let ways: Vec<_> = hosted.enrols.iter().filter_map(|method| way(*method)).collect();
         if ways.is_empty() {
-            return Err(No::Said(StatusCode::FORBIDDEN, "Nothing of what this asks for can be used here."));
+            return Err(No::Said(StatusCode::FORBIDDEN, "prove-nothing"));
         }
-        let page = Choose { app: asked.app(), title: "Add a second step", request: request(&hosted), ways };
+        let page = Choose {
+            look: asked.look(),
+            title: "prove-choose-title".into(),
+            request: request(&hosted),
+            ways,
+        };
         return Ok(page::reply(&page, leads_to.as_deref()).status(status));
     }
     let has = |method| hosted.methods.contains(&method);
@@ -126,20 +125,25 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<String>)) -> Re
         verify: "/prove/answer".to_owned(),
         then: "/prove".to_owned(),
     };
+    let hints = &hosted.hints;
     let page = Challenge {
-        app: asked.app(),
-        title: "Confirm that it is you",
+        look: asked.look(),
+        title: "challenge-title".into(),
         request: Some(request(&hosted)),
-        said: said.as_deref(),
+        said,
         wrong: status != StatusCode::OK,
-        takes_codes: has(Method::Totp) || has(Method::BackupCode),
-        code_label: page::code_label(has(Method::Totp), has(Method::BackupCode)),
-        backup_code: has(Method::BackupCode),
-        mailed_code: has(Method::EmailCode),
-        texted_code: has(Method::SmsCode),
+        app: has(Method::Totp),
+        sheet: has(Method::BackupCode),
+        mailbox: hints.mailbox.clone().filter(|_| has(Method::EmailCode)),
+        phone: hints.phone.clone().filter(|_| has(Method::SmsCode)),
+        first: sent_by(asked).or(hints.last_used),
+        last_used: hints.last_used,
         password: false,
         passkeys: has(Method::Passkey).then_some(passkeys),
-        trusts: false,
+        trust_days: 0,
+        browser: words::browser(&asked.visitor),
+        wait: hints.wait.map(|wait| wait.as_secs() + 1),
+        recovers: false,
     };
     Ok(page::reply(&page, leads_to.as_deref()).status(status))
 }
@@ -149,7 +153,9 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     if asked.ticked("send") {
         let method = if asked.text("send") == "sms" { Method::SmsCode } else { Method::EmailCode };
         let sent = service::send(ctx, visitor, &token(&asked), method).await;
-        return page(&asked, news_of_sending(sent)?).await;
+        let Hints { phone, mailbox, .. } = look(&asked).await?.hints;
+        let to = if method == Method::SmsCode { phone } else { mailbox };
+        return page(&asked, news_of_sending(sent, to.as_deref())?).await;
     }
     match service::answer(ctx, visitor, &token(&asked), Proof::Typed(typed(&asked))).await {
         Ok(onward) => Ok(away(&asked, &onward)),
@@ -169,15 +175,10 @@ fn address(onward: &Onward) -> Option<String> {
 fn away(asked: &Asked, onward: &Onward) -> Reply {
     let reply = match address(onward) {
         Some(to) => see(&to),
-        None => page::reply(
-            &Message {
-                app: asked.app(),
-                title: "Thank you",
-                said: &format!("That was right. Go back to {}.", onward.application),
-                link: ("", ""),
-            },
-            None,
-        ),
+        None => {
+            let said = Text::from("prove-right").with("application", onward.application.as_str());
+            Message::new(asked.look(), "thank-you", said).reply()
+        }
     };
     reply.cookie(asked.forget(Keeps::Application))
 }
@@ -208,11 +209,5 @@ pub(super) async fn done(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) async fn show_done(asked: Asked) -> Result<Reply, No> {
-    let page = Message {
-        app: asked.app(),
-        title: "Thank you",
-        said: "You can close this page and go back to where you came from.",
-        link: ("", ""),
-    };
-    Ok(page::reply(&page, None))
+    Ok(Message::new(asked.look(), "thank-you", "prove-done").reply())
 }

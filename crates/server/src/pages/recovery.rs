@@ -5,9 +5,13 @@ use askama::Template;
 use axum::http::StatusCode;
 use countersign_core::{denied::Denied, recovery::State, secret::Secret};
 
-use super::asked::{Asked, Keeps, Message, No, see};
+use super::{
+    account::minute,
+    asked::{Asked, Keeps, Message, No, see},
+};
 use crate::{
     http::{
+        look::Look,
         page::{self, Confirm},
         reply::Reply,
     },
@@ -16,21 +20,22 @@ use crate::{
         recovery::{self, Asked as Whose, Completion, Held, Standing, Vetoer},
         sessions::Handover,
     },
+    words::{self, Text},
 };
 
 #[derive(Template)]
 #[template(path = "pages/recovery.html")]
 struct Ask<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: &'a Look,
+    title: Text,
     said: Option<&'a str>,
     /// Somebody before the second step need not type their address again.
     knows: bool,
 }
 
-fn ask(asked: &Asked, said: Option<&str>) -> Reply {
+fn ask(asked: &Asked, said: Option<&'static str>) -> Reply {
     let knows = asked.kept(Keeps::Challenge).is_some();
-    page::reply(&Ask { app: asked.app(), title: "Get back in", said, knows }, None)
+    page::reply(&Ask { look: asked.look(), title: "recovery-title".into(), said, knows }, None)
 }
 
 pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
@@ -44,33 +49,35 @@ pub(super) async fn request(asked: Asked) -> Result<Reply, No> {
         _ => Whose::Address(&email),
     };
     match recovery::request(asked.ctx(), &asked.visitor, whose).await {
-        Ok(()) | Err(Stop::Denied(Denied::ChallengeGone)) => {
-            Ok(ask(&asked, Some("If there is an account to get back into, a link is on its way by mail.")))
-        }
-        Err(Stop::Denied(_)) => Ok(ask(&asked, Some("That is not an email address."))),
+        Ok(()) | Err(Stop::Denied(Denied::ChallengeGone)) => Ok(ask(&asked, Some("recovery-sent"))),
+        Err(Stop::Denied(_)) => Ok(ask(&asked, Some("email-invalid"))),
         Err(stop) => Err(stop.into()),
     }
 }
 
-fn confirm(asked: &Asked, (title, lead, button): (&str, &str, &str), facts: Vec<(&str, String)>) -> Reply {
+fn confirm<'a>(
+    asked: &'a Asked,
+    (title, lead, button): (&'static str, &'static str, &'a str),
+    facts: Vec<(&'a str, Text)>,
+) -> Reply {
     let token = asked.query("token").unwrap_or_default();
     let page = Confirm {
-        app: asked.app(),
-        title,
-        lead,
+        look: asked.look(),
+        title: title.into(),
+        lead: lead.into(),
         facts,
         action: "",
         fields: vec![("token", token)],
         button,
+        back: None,
         itself: false,
     };
     page::reply(&page, None)
 }
 
 pub(super) async fn show_begin(asked: Asked) -> Result<Reply, No> {
-    let lead = "You lost what you confirm signing in with. From here on a waiting time runs, and everybody who is \
-                signed in to your account, or reads your mail, is told and can stop it.";
-    Ok(confirm(&asked, ("Get back in", lead, "Start the waiting time"), Vec::new()))
+    let words = ("recovery-title", "recovery-begin-lead", "recovery-begin-button");
+    Ok(confirm(&asked, words, Vec::new()))
 }
 
 /// The claim stays with this browser, and is shown once to be written down.
@@ -80,28 +87,27 @@ pub(super) async fn begin(asked: Asked) -> Result<Reply, No> {
             let reply = waiting(&asked, &begun.standing, (Some(&begun.claim), None));
             Ok(reply.cookie(asked.keep(Keeps::Recovery, &begun.claim)))
         }
-        Err(Stop::Denied(_)) => Ok(over(&asked, "That link was used, or is too old. Ask for a new one.")),
+        Err(Stop::Denied(_)) => Ok(over(&asked, "link-dead-ask-again")),
         Err(stop) => Err(stop.into()),
     }
 }
 
-fn over(asked: &Asked, said: &str) -> Reply {
-    let link = ("/recovery", "Get back in");
-    let message = Message { app: asked.app(), title: "That recovery is over", said, link };
-    page::reply(&message, None).status(StatusCode::GONE)
+fn over(asked: &Asked, said: &'static str) -> Reply {
+    let message = Message::new(asked.look(), "recovery-over-title", said);
+    message.link("/recovery", "recovery-title").reply().status(StatusCode::GONE)
 }
 
 #[derive(Template)]
 #[template(path = "pages/recovery_status.html")]
 struct Status<'a> {
-    app: &'a str,
-    title: &'a str,
-    said: Option<&'a str>,
+    look: &'a Look,
+    title: Text,
+    said: Option<Text>,
     open: bool,
     ready: bool,
     state: &'a str,
-    ready_at: String,
-    from: String,
+    ready_at: Text,
+    from: Text,
     reference: Option<&'a str>,
     claim: Option<&'a str>,
     /// Whether this browser began it and may complete it.
@@ -111,26 +117,27 @@ struct Status<'a> {
 fn waiting(
     asked: &Asked,
     standing: &Standing,
-    (claim, said): (Option<&Secret<String>>, Option<&str>),
+    (claim, said): (Option<&Secret<String>>, Option<Text>),
 ) -> Reply {
     let state = match standing.state {
-        State::Pending => "Waiting",
-        State::Ready => "The wait is over",
-        State::Vetoed => "Stopped",
-        State::Completed => "Completed",
-        State::Expired => "Nobody came back in time",
-        State::Cancelled => "Over",
+        State::Pending => "recovery-state-pending",
+        State::Ready => "recovery-state-ready",
+        State::Vetoed => "recovery-state-vetoed",
+        State::Completed => "recovery-state-completed",
+        State::Expired => "recovery-state-expired",
+        State::Cancelled => "recovery-state-cancelled",
     };
-    let ready_at = standing.ready_at.to_iso();
+    let ready_at = minute(standing.ready_at);
+    let (day, time) = ready_at.split_once(' ').unwrap_or((&ready_at, ""));
     let page = Status {
-        app: asked.app(),
-        title: "Your recovery",
+        look: asked.look(),
+        title: "recovery-status-title".into(),
         said,
         open: standing.state.is_open(),
         ready: standing.state == State::Ready,
         state,
-        ready_at: ready_at.split('.').next().unwrap_or(&ready_at).replace('T', " at ") + " UTC",
-        from: standing.from.browser(),
+        ready_at: Text::from("recovery-opens-at").with("day", day).with("time", time),
+        from: words::browser(&standing.from),
         reference: standing.reference.as_deref(),
         claim: claim.map(|claim| claim.expose().as_str()),
         mine: standing.reference.is_some(),
@@ -149,10 +156,10 @@ pub(super) async fn status(asked: Asked) -> Result<Reply, No> {
         (Some(standing), _) => standing,
         (None, Some(token)) => match recovery::status(asked.ctx(), Held::Notice(token)).await {
             Ok(standing) => standing,
-            Err(Stop::Denied(_)) => return Ok(over(&asked, "There is nothing to wait for.")),
+            Err(Stop::Denied(_)) => return Ok(over(&asked, "recovery-nothing")),
             Err(stop) => return Err(stop.into()),
         },
-        (None, None) => return Ok(over(&asked, "There is nothing to wait for.")),
+        (None, None) => return Ok(over(&asked, "recovery-nothing")),
     };
     Ok(waiting(&asked, &standing, (None, None)))
 }
@@ -161,29 +168,22 @@ pub(super) async fn show_stop(asked: Asked) -> Result<Reply, No> {
     let token = asked.query("token").unwrap_or_default();
     let standing = match recovery::status(asked.ctx(), Held::Notice(&token)).await {
         Ok(standing) if standing.state.is_open() => standing,
-        Ok(_) | Err(Stop::Denied(_)) => return Ok(over(&asked, "There is nothing left to stop.")),
+        Ok(_) | Err(Stop::Denied(_)) => return Ok(over(&asked, "recovery-nothing-to-stop")),
         Err(stop) => return Err(stop.into()),
     };
-    let facts = vec![("Begun with", standing.from.browser()), ("At address", standing.from.ip)];
-    let lead = "Somebody who can read your mail asks to get into your account without the second step. If that was \
-                not you, stop it.";
-    Ok(confirm(&asked, ("Was this you?", lead, "It was not me: stop it"), facts))
+    let at = Text::plain(&standing.from.ip);
+    let facts = vec![("recovery-from", words::browser(&standing.from)), ("recovery-at", at)];
+    Ok(confirm(&asked, ("recovery-stop-title", "recovery-stop-lead", "account-stop"), facts))
 }
 
 pub(super) async fn stop(asked: Asked) -> Result<Reply, No> {
     match recovery::veto(asked.ctx(), &asked.visitor, Vetoer::Notice(&asked.text("token"))).await {
         Ok(vetoed) => {
-            let said = match vetoed.has_password {
-                true => {
-                    "It is stopped. Somebody else may read your mail: change your mailbox's password, and then \
-                         the one here."
-                }
-                false => "It is stopped. Somebody else may read your mail: change your mailbox's password.",
-            };
-            let message = Message { app: asked.app(), title: "Stopped", said, link: ("/sign-in", "Sign in") };
-            Ok(page::reply(&message, None))
+            let said = if vetoed.has_password { "recovery-stopped-password" } else { "recovery-stopped" };
+            let message = Message::new(asked.look(), "recovery-stopped-title", said);
+            Ok(message.link("/sign-in", "sign-in").reply())
         }
-        Err(Stop::Denied(_)) => Ok(over(&asked, "There is nothing left to stop.")),
+        Err(Stop::Denied(_)) => Ok(over(&asked, "recovery-nothing-to-stop")),
         Err(stop) => Err(stop.into()),
     }
 }
@@ -204,18 +204,15 @@ pub(super) async fn complete(asked: Asked) -> Result<Reply, No> {
         Err(Stop::Denied(denied)) => {
             let standing = recovery::status(asked.ctx(), Held::Claim(&claim)).await;
             let said = match denied {
-                Denied::RecoveryWaiting { wait } => format!("Not yet: {} to go.", page::about(wait)),
-                Denied::PasswordRequired | Denied::PasswordTooShort => {
-                    "Choose a new, longer password.".to_owned()
-                }
-                Denied::PasswordCommon => "That password is among those that are guessed first.".to_owned(),
+                Denied::RecoveryWaiting { wait } => Text::from("recovery-waiting").with_span(wait),
+                Denied::PasswordRequired | Denied::PasswordTooShort => "recovery-password-short".into(),
                 denied => page::said(&denied),
             };
             match standing {
                 Ok(standing) => {
-                    Ok(waiting(&asked, &standing, (None, Some(&said))).status(StatusCode::FORBIDDEN))
+                    Ok(waiting(&asked, &standing, (None, Some(said))).status(StatusCode::FORBIDDEN))
                 }
-                Err(Stop::Denied(_)) => Ok(over(&asked, "There is nothing to complete.")),
+                Err(Stop::Denied(_)) => Ok(over(&asked, "recovery-nothing-to-complete")),
                 Err(stop) => Err(stop.into()),
             }
         }

@@ -1,7 +1,9 @@
 //! The second step at the door, and the same again within a session.
 
 use axum::http::StatusCode;
-use countersign_core::{challenge::Wants, denied::Denied, method::Method, secret::Secret};
+use countersign_core::{
+    challenge::Wants, denied::Denied, method::Method, one_time_code, session::Visitor, time::DAY,
+};
 
 use super::asked::{Asked, Keeps, No, see};
 use crate::{
@@ -12,39 +14,50 @@ use crate::{
     },
     operations::{
         Stop, authenticators,
-        challenge::{self, Answered, Answerer, Carrier, Holder, Typed, Wishes},
+        challenge::{self, Answered, Answerer, Carrier, Hints, Holder, Typed, Wishes},
     },
+    words::{self, Text},
 };
 
 /// What there is to be asked for.
 struct Offers {
     methods: Vec<Method>,
     backup_codes: bool,
+    hints: Hints,
 }
 
 impl Offers {
     fn has(&self, method: Method) -> bool {
         self.methods.contains(&method)
     }
+
+    /// Where a code that was just asked for goes to.
+    fn sent_to(&self, asked: &Asked) -> Option<&str> {
+        match sent_by(asked)? {
+            Method::SmsCode => self.hints.phone.as_deref(),
+            _ => self.hints.mailbox.as_deref(),
+        }
+    }
 }
 
 fn page(
     asked: &Asked,
-    (status, said): (StatusCode, Option<String>),
+    (status, said): (StatusCode, Option<Text>),
     (offers, at_the_door): (&Offers, bool),
 ) -> Reply {
-    let takes_codes = offers.has(Method::Totp) || offers.backup_codes;
+    let hints = &offers.hints;
     let page = Challenge {
-        app: asked.app(),
-        title: "Confirm that it is you",
+        look: asked.look(),
+        title: "challenge-title".into(),
         request: None,
-        said: said.as_deref(),
+        said,
         wrong: status != StatusCode::OK,
-        takes_codes,
-        code_label: page::code_label(offers.has(Method::Totp), offers.backup_codes),
-        backup_code: offers.backup_codes,
-        mailed_code: offers.has(Method::EmailCode),
-        texted_code: offers.has(Method::SmsCode),
+        app: offers.has(Method::Totp),
+        sheet: offers.backup_codes,
+        mailbox: hints.mailbox.clone().filter(|_| offers.has(Method::EmailCode)),
+        phone: hints.phone.clone().filter(|_| offers.has(Method::SmsCode)),
+        first: sent_by(asked).or(hints.last_used),
+        last_used: hints.last_used,
         password: offers.has(Method::Password),
         passkeys: offers.has(Method::Passkey).then(|| Passkeys {
             method: "POST",
@@ -52,7 +65,10 @@ fn page(
             verify: query::add("/challenge/passkey", "return_to", &asked.return_to()),
             then: asked.return_to(),
         }),
-        trusts: at_the_door,
+        trust_days: if at_the_door { hints.trust_lasts.as_secs() / DAY.as_secs() } else { 0 },
+        browser: trust_note(&asked.visitor),
+        wait: hints.wait.map(|wait| wait.as_secs() + 1),
+        recovers: at_the_door,
     };
     page::reply(&page, asked.leads_to().as_deref()).status(status)
 }
@@ -60,7 +76,11 @@ fn page(
 async fn offers(asked: &Asked) -> Result<Offers, No> {
     let open = challenge::look_at(asked.ctx(), &asked.at_the_door()).await;
     match open {
-        Ok(open) => Ok(Offers { backup_codes: open.offers(Method::BackupCode), methods: open.methods }),
+        Ok(open) => Ok(Offers {
+            backup_codes: open.offers(Method::BackupCode),
+            methods: open.methods,
+            hints: open.hints,
+        }),
         Err(Stop::Denied(_)) => Err(No::Elsewhere(query::add("/sign-in", "return_to", &asked.return_to()))),
         Err(stop) => Err(stop.into()),
     }
@@ -77,11 +97,11 @@ fn carrier(asked: &Asked) -> Carrier {
 
 /// A code as typed, with where it comes from.
 pub(super) fn typed(asked: &Asked) -> Typed {
-    let code = Secret::new(asked.text("code"));
+    let code = one_time_code::tidied(&asked.text("code"));
     match asked.text("kind").as_str() {
         "sms" => Typed { method: Method::SmsCode, code },
         "mail" => Typed { method: Method::EmailCode, code },
-        "password" => Typed { method: Method::Password, code },
+        "password" => Typed { method: Method::Password, code: asked.secret("code") },
         _ => Typed::from_either(code),
     }
 }
@@ -90,8 +110,9 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     let (ctx, visitor) = (asked.ctx(), &asked.visitor);
     if asked.ticked("send") {
         let sent = challenge::send_code(ctx, visitor, asked.at_the_door(), carrier(&asked)).await;
-        let news = news_of_sending(sent)?;
-        return Ok(page(&asked, news, (&offers(&asked).await?, true)));
+        let offers = offers(&asked).await?;
+        let news = news_of_sending(sent, offers.sent_to(&asked))?;
+        return Ok(page(&asked, news, (&offers, true)));
     }
     let wishes = Wishes { trust_device: asked.ticked("trust"), ..Wishes::default() };
     match challenge::answer(ctx, visitor, asked.at_the_door(), (typed(&asked), wishes)).await {
@@ -104,9 +125,29 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     }
 }
 
-pub(super) fn news_of_sending(sent: Result<(), Stop>) -> Result<(StatusCode, Option<String>), No> {
+/// What this request asked to be sent a code by, which is then what is typed.
+pub(super) fn sent_by(asked: &Asked) -> Option<Method> {
+    match asked.text("send").as_str() {
+        "" => None,
+        "sms" => Some(Method::SmsCode),
+        _ => Some(Method::EmailCode),
+    }
+}
+
+fn trust_note(visitor: &Visitor) -> Text {
+    Text::from("challenge-trust-note").with("browser", words::browser(visitor))
+}
+
+/// What is said once a code was asked for; `to` is where it went, masked.
+pub(super) fn news_of_sending(
+    sent: Result<(), Stop>,
+    to: Option<&str>,
+) -> Result<(StatusCode, Option<Text>), No> {
     match sent {
-        Ok(()) => Ok((StatusCode::OK, Some("A code is on its way.".to_owned()))),
+        Ok(()) => {
+            let said = Text::from("challenge-sent").with("to", to.unwrap_or_default());
+            Ok((StatusCode::OK, Some(said)))
+        }
         Err(Stop::Denied(denied)) => Ok((StatusCode::FORBIDDEN, Some(page::said(&denied)))),
         Err(stop) => Err(stop.into()),
     }
@@ -143,7 +184,8 @@ async fn offers_within(asked: &Asked) -> Result<Offers, No> {
         return Err(No::Elsewhere(query::add("/sign-in", "return_to", &asked.return_to())));
     }
     let methods = overview.enrolled.iter().map(|(method, _)| *method).collect();
-    Ok(Offers { methods, backup_codes: overview.backup_codes_left > 0 })
+    let hints = challenge::hints_for(asked.ctx(), &who).await?;
+    Ok(Offers { methods, backup_codes: overview.backup_codes_left > 0, hints })
 }
 
 pub(super) async fn show_step_up(asked: Asked) -> Result<Reply, No> {
@@ -159,8 +201,9 @@ pub(super) async fn step_up(asked: Asked) -> Result<Reply, No> {
     let offers = offers_within(&asked).await?;
     let (ctx, visitor) = (asked.ctx(), &asked.visitor);
     if asked.ticked("send") {
-        let news =
-            news_of_sending(challenge::send_code(ctx, visitor, within(&asked), carrier(&asked)).await)?;
+        let sent = challenge::send_code(ctx, visitor, within(&asked), carrier(&asked)).await;
+        let offers = offers_within(&asked).await?;
+        let news = news_of_sending(sent, offers.sent_to(&asked))?;
         return Ok(page(&asked, news, (&offers, false)));
     }
     let wishes = Wishes { wants: Wants::Proof, ..Wishes::default() };

@@ -2,12 +2,12 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use countersign_core::{denied::Denied, session::Reach};
+use countersign_core::{one_time_code, session::Reach};
 
 use super::asked::{Asked, Keeps, No, see};
 use crate::{
     config::MailSignIns,
-    http::{page, query, reply::Reply},
+    http::{look::Look, page, query, reply::Reply},
     operations::{
         Stop,
         emails::LinkShape,
@@ -15,25 +15,26 @@ use crate::{
         sessions::{self, Handover},
         sign_in::{self, PasswordSignIn, SignUp},
     },
+    words::Text,
 };
 
 #[derive(Template)]
 #[template(path = "pages/sign_in.html")]
 struct SignIn<'a> {
-    app: &'a str,
-    title: &'a str,
-    said: Option<String>,
+    look: &'a Look,
+    title: Text,
+    said: Option<Text>,
     email: &'a str,
     return_to: &'a str,
     passkeys: bool,
     by_mail: bool,
 }
 
-fn page(asked: &Asked, (status, said, email): (StatusCode, Option<String>, &str)) -> Reply {
+fn page(asked: &Asked, (status, said, email): (StatusCode, Option<Text>, &str)) -> Reply {
     let return_to = asked.return_to();
     let page = SignIn {
-        app: asked.app(),
-        title: "Sign in",
+        look: asked.look(),
+        title: "sign-in".into(),
         said,
         email,
         return_to: &return_to,
@@ -58,19 +59,6 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
     Ok(page(&asked, (StatusCode::OK, None, "")))
 }
 
-pub(super) fn why(denied: &Denied) -> String {
-    match denied {
-        Denied::BadCredentials => "That address or password is not right.".to_owned(),
-        Denied::EmailInvalid => "That is not an email address.".to_owned(),
-        Denied::EmailUnverified => "Verify your address first: follow the link we mailed you.".to_owned(),
-        Denied::EmailTaken => "That address has an account. Sign in instead.".to_owned(),
-        Denied::PasswordTooShort => "That password is too short.".to_owned(),
-        Denied::PasswordTooLong => "That password is too long.".to_owned(),
-        Denied::PasswordCommon => "That password is among those that are guessed first.".to_owned(),
-        denied => page::said(denied),
-    }
-}
-
 pub(super) async fn with_password(asked: Asked) -> Result<Reply, No> {
     let attempt = PasswordSignIn {
         email: asked.text("email"),
@@ -85,7 +73,9 @@ pub(super) async fn with_password(asked: Asked) -> Result<Reply, No> {
             let (to, cookies) = asked.came(step);
             Ok(see(&to).cookies(cookies))
         }
-        Err(Stop::Denied(denied)) => Ok(page(&asked, (StatusCode::UNAUTHORIZED, Some(why(&denied)), &email))),
+        Err(Stop::Denied(denied)) => {
+            Ok(page(&asked, (StatusCode::UNAUTHORIZED, Some(page::said(&denied)), &email)))
+        }
         Err(stop) => Err(stop.into()),
     }
 }
@@ -93,19 +83,19 @@ pub(super) async fn with_password(asked: Asked) -> Result<Reply, No> {
 #[derive(Template)]
 #[template(path = "pages/sign_up.html")]
 struct Up<'a> {
-    app: &'a str,
-    title: &'a str,
-    said: Option<String>,
+    look: &'a Look,
+    title: Text,
+    said: Option<Text>,
     email: &'a str,
     name: &'a str,
     return_to: &'a str,
 }
 
-fn up(asked: &Asked, (status, said): (StatusCode, Option<String>)) -> Reply {
+fn up(asked: &Asked, (status, said): (StatusCode, Option<Text>)) -> Reply {
     let (return_to, email, name) = (asked.return_to(), asked.text("email"), asked.text("name"));
     let page = Up {
-        app: asked.app(),
-        title: "Create an account",
+        look: asked.look(),
+        title: "sign-up-title".into(),
         said,
         email: &email,
         name: &name,
@@ -133,11 +123,9 @@ pub(super) async fn sign_up(asked: Asked) -> Result<Reply, No> {
                 let to = asked.onward(session, asked.return_to());
                 see(&to).cookie(asked.session_cookie(session))
             }
-            None => {
-                up(&asked, (StatusCode::OK, Some("Follow the link we mailed you, then sign in.".to_owned())))
-            }
+            None => up(&asked, (StatusCode::OK, Some("sign-up-mailed".into()))),
         }),
-        Err(Stop::Denied(denied)) => Ok(up(&asked, (StatusCode::BAD_REQUEST, Some(why(&denied))))),
+        Err(Stop::Denied(denied)) => Ok(up(&asked, (StatusCode::BAD_REQUEST, Some(page::said(&denied))))),
         Err(stop) => Err(stop.into()),
     }
 }
@@ -145,20 +133,20 @@ pub(super) async fn sign_up(asked: Asked) -> Result<Reply, No> {
 #[derive(Template)]
 #[template(path = "pages/mail.html")]
 struct Mail<'a> {
-    app: &'a str,
-    title: &'a str,
-    said: Option<String>,
+    look: &'a Look,
+    title: Text,
+    said: Option<Text>,
     wrong: bool,
     email: &'a str,
     return_to: &'a str,
     sent: bool,
 }
 
-fn mail(asked: &Asked, (status, said, sent): (StatusCode, Option<String>, bool)) -> Reply {
+fn mail(asked: &Asked, (status, said, sent): (StatusCode, Option<Text>, bool)) -> Reply {
     let (return_to, email) = (asked.return_to(), asked.text("email"));
     let page = Mail {
-        app: asked.app(),
-        title: "Sign in by mail",
+        look: asked.look(),
+        title: "mail-title".into(),
         said,
         wrong: status != StatusCode::OK,
         email: &email,
@@ -177,10 +165,12 @@ pub(super) async fn send_mail(asked: Asked) -> Result<Reply, No> {
     let request = Request { email: &email, by: By::Code, name: String::new(), browser };
     match mail_sign_in::request(asked.ctx(), &asked.visitor, request).await {
         Ok(kept) => {
-            let said = format!("If we may write to {email}, a code is on its way.");
+            let said = Text::from("mail-sent").with("email", email);
             Ok(mail(&asked, (StatusCode::OK, Some(said), true)).cookie(asked.keep(Keeps::Mail, &kept)))
         }
-        Err(Stop::Denied(denied)) => Ok(mail(&asked, (StatusCode::BAD_REQUEST, Some(why(&denied)), false))),
+        Err(Stop::Denied(denied)) => {
+            Ok(mail(&asked, (StatusCode::BAD_REQUEST, Some(page::said(&denied)), false)))
+        }
         Err(stop) => Err(stop.into()),
     }
 }
@@ -188,7 +178,7 @@ pub(super) async fn send_mail(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn with_mailed_code(asked: Asked) -> Result<Reply, No> {
     let typed = TypedCode {
         email: asked.text("email"),
-        code: asked.secret("code"),
+        code: one_time_code::tidied(&asked.text("code")),
         browser: asked.kept(Keeps::Mail),
         name: String::new(),
     };
@@ -198,7 +188,9 @@ pub(super) async fn with_mailed_code(asked: Asked) -> Result<Reply, No> {
             let (to, cookies) = asked.came(came.step);
             Ok(see(&to).cookies(cookies))
         }
-        Err(Stop::Denied(denied)) => Ok(mail(&asked, (StatusCode::UNAUTHORIZED, Some(why(&denied)), true))),
+        Err(Stop::Denied(denied)) => {
+            Ok(mail(&asked, (StatusCode::UNAUTHORIZED, Some(page::said(&denied)), true)))
+        }
         Err(stop) => Err(stop.into()),
     }
 }

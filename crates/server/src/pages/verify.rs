@@ -16,25 +16,25 @@ use crate::{
 
 pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
     let page = Confirm {
-        app: asked.app(),
-        title: "Verify your address",
-        lead: "Say that this address is yours.",
+        look: asked.look(),
+        title: "verify-title".into(),
+        lead: "verify-lead".into(),
         facts: Vec::new(),
         action: "",
         fields: vec![("token", asked.query("token").unwrap_or_default())],
-        button: "It is mine",
+        button: "verify-button",
+        back: None,
         itself: false,
     };
     Ok(page::reply(&page, None))
 }
 
 pub(super) async fn verify(asked: Asked) -> Result<Reply, No> {
-    let link = ("/sign-in", "Sign in");
     let (status, title, said) = match emails::open(asked.ctx(), &asked.visitor, &asked.text("token")).await {
-        Ok(Opened::Verified) => (StatusCode::OK, "Thank you", "Your address is verified."),
-        Ok(Opened::Changed(_)) => (StatusCode::OK, "Thank you", "Your account has the new address."),
-        Err(Stop::Denied(_)) => (StatusCode::GONE, "That did not work", "That link was used, or is too old."),
+        Ok(Opened::Verified) => (StatusCode::OK, "thank-you", "verify-done"),
+        Ok(Opened::Changed(_)) => (StatusCode::OK, "thank-you", "verify-changed"),
+        Err(Stop::Denied(_)) => (StatusCode::GONE, "wrong-title", "link-dead"),
         Err(stop) => return Err(stop.into()),
     };
-    Ok(page::reply(&Message { app: asked.app(), title, said, link }, None).status(status))
+    Ok(Message::new(asked.look(), title, said).link("/sign-in", "sign-in").reply().status(status))
 }

@@ -105,6 +105,27 @@ impl Tx<'_> {
         Ok(spent == 1)
     }
 
+    /// Methods whose secret is sent each time have nothing to spend here: only when they were used is kept.
+    pub fn use_method(&mut self, user: &UserId, method: Method, now: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE authenticators SET last_used_at = $3
+             WHERE user_id = $1 AND method = $2 AND confirmed_at IS NOT NULL",
+            &[user.into(), method.as_str().into(), now.into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn last_used_method(&mut self, user: &UserId) -> Result<Option<Method>, Fault> {
+        let found = self.row(
+            "SELECT method FROM authenticators
+             WHERE user_id = $1 AND confirmed_at IS NOT NULL AND last_used_at IS NOT NULL
+             ORDER BY last_used_at DESC, id DESC LIMIT 1",
+            &[user.into()],
+            |row| row.get::<String>(0),
+        )?;
+        Ok(found.and_then(|method| Method::parse(&method)))
+    }
+
     /// Takes one method away, and any enrolment of it that was begun.
     pub fn delete_authenticators_of(&mut self, user: &UserId, method: Method) -> Result<u64, Fault> {
         self.execute(

@@ -13,6 +13,7 @@ mod forward_auth;
 mod headers;
 mod idempotency;
 mod journeys;
+mod languages;
 mod mail_sign_in;
 mod matrix;
 mod mounting;

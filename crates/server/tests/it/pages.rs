@@ -62,7 +62,9 @@ async fn a_whole_life_without_scripts() {
     home.get("/account").await.expect(302);
     let challenge = asked.location().to_owned();
     let page = home.get(&challenge).await.expect(200);
-    assert!(text(&page).contains("or a backup code") && text(&page).contains("Mail me a code"));
+    assert!(
+        text(&page).contains("or a backup code") && text(&page).contains("Mail a code to a•••@example.com")
+    );
     home.submit(&challenge, &[("kind", "app"), ("code", "000000")]).await.expect(401);
     let code = world.totp(&uri);
     let fields = [("kind", "app"), ("code", &*code), ("trust", "on")];
@@ -82,7 +84,12 @@ async fn a_whole_life_without_scripts() {
     home.submit("/step-up?return_to=%2Faccount", &[("kind", "app"), ("code", &code)]).await.expect(303);
     assert!(text(&home.submit("/account/backup-codes", &[]).await.expect(200)).contains("backup codes"));
     backup_codes.clear();
-    let gone = home.submit("/account/remove", &[("what", "method"), ("id", "totp")]).await.expect(303);
+    let which = [("what", "method"), ("id", "totp")];
+    let asked = home.submit("/account/remove", &which).await.expect(200);
+    assert!(text(&asked).contains("Remove “Authenticator app”?"), "{}", text(&asked));
+    assert!(text(&asked).contains("No second factor will be left"));
+    assert!(text(&home.get("/account").await.expect(200)).contains("has a second factor"));
+    let gone = home.submit("/account/remove", &[which[0], which[1], ("sure", "on")]).await.expect(303);
     assert_eq!(gone.location(), "/account");
     assert!(text(&home.get("/account").await.expect(200)).contains("A password alone"));
 }

@@ -29,6 +29,7 @@ use crate::{
         cookies::{Jar, SetCookie, Signer},
         fields::Fields,
         limits::Limiter,
+        look::{self, Look},
         origins::{self, BadRedirect, TrustedOrigins},
         query,
         reply::Reply,
@@ -277,6 +278,12 @@ impl Asked {
     /// A link to mail, which leads back to where this dialect was asked: at the root or under its own prefix.
     pub fn link(&self, before: &str, after: String) -> LinkShape {
         Mount::link(&self.parts.extensions, &format!("{BASE}{before}"), after)
+    }
+
+    /// How a page of this dialect presents itself.
+    pub fn look(&self) -> Look {
+        let language = look::language(&self.parts.headers, &self.parts.uri);
+        Look::new(&self.ctx().config.app_name, language)
     }
 
     /// Where one of this dialect's routes is, for a browser that is here.

@@ -1,7 +1,7 @@
 //! The second step as a page, for sign-ins that end in a redirect: no application is running there to ask.
 
 use axum::http::StatusCode;
-use countersign_core::{method::Method, secret::Secret, trusted_device};
+use countersign_core::{method::Method, one_time_code, secret::Secret, time::DAY, trusted_device};
 
 use super::{
     callers::{Asked, CHALLENGE, DONT_REMEMBER},
@@ -18,6 +18,7 @@ use crate::{
         Stop,
         challenge::{self, Answered, Answerer, Carrier, Typed, Wishes},
     },
+    words::{self, Text},
 };
 
 pub(super) fn address(asked: &Asked, then: &str) -> String {
@@ -25,11 +26,15 @@ pub(super) fn address(asked: &Asked, then: &str) -> String {
 }
 
 pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
-    page(&asked, (StatusCode::OK, None)).await
+    page(&asked, (StatusCode::OK, None), None).await
 }
 
 /// The page as it stands, with what was just said; where no challenge is open, on to where the person was going.
-async fn page(asked: &Asked, (status, said): (StatusCode, Option<&str>)) -> Result<Reply, No> {
+async fn page(
+    asked: &Asked,
+    (status, refused): (StatusCode, Option<Text>),
+    sent: Option<Method>,
+) -> Result<Reply, No> {
     let then = then(asked);
     let open = match challenge::look_at(asked.ctx(), &answerer(asked)).await {
         Ok(open) => open,
@@ -39,21 +44,21 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<&str>)) -> Resu
         }
         Err(stop) => return Err(stop.into()),
     };
+    let (look, hints) = (asked.look(), &open.hints);
+    let to = if sent == Some(Method::SmsCode) { &hints.phone } else { &hints.mailbox };
+    let on_its_way = sent.map(|_| Text::from("challenge-sent").with("to", to.as_deref().unwrap_or_default()));
     let page = Challenge {
+        look: &look,
+        title: "challenge-title".into(),
         request: None,
-        app: &asked.ctx().config.app_name,
-        title: "Confirm that it is you",
-        said,
+        said: refused.or(on_its_way),
         wrong: status != StatusCode::OK,
-        takes_codes: open.offers(Method::Totp) || open.offers(Method::BackupCode),
-        code_label: match (open.offers(Method::Totp), open.offers(Method::BackupCode)) {
-            (true, true) => "Code from your authenticator app, or a backup code",
-            (true, false) => "Code from your authenticator app",
-            _ => "A backup code",
-        },
-        backup_code: open.offers(Method::BackupCode),
-        mailed_code: open.offers(Method::EmailCode),
-        texted_code: open.offers(Method::SmsCode),
+        app: open.offers(Method::Totp),
+        sheet: open.offers(Method::BackupCode),
+        mailbox: hints.mailbox.clone().filter(|_| open.offers(Method::EmailCode)),
+        phone: hints.phone.clone().filter(|_| open.offers(Method::SmsCode)),
+        first: sent.or(hints.last_used),
+        last_used: hints.last_used,
         password: open.offers(Method::Password),
         passkeys: open.offers(Method::Passkey).then(|| Passkeys {
             method: "GET",
@@ -61,7 +66,10 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<&str>)) -> Resu
             verify: asked.here("/passkey/verify-authentication"),
             then: then.clone(),
         }),
-        trusts: true,
+        trust_days: hints.trust_lasts.as_secs() / DAY.as_secs(),
+        browser: Text::from("challenge-trust-note").with("browser", words::browser(&asked.visitor)),
+        wait: hints.wait.map(|wait| wait.as_secs() + 1),
+        recovers: true,
     };
     Ok(page::reply(&page, origin_of(&then).as_deref()).status(status))
 }
@@ -78,26 +86,29 @@ fn answerer(asked: &Asked) -> Answerer {
 pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
     let (send, code, kind, trust_device) = asked.any_body(|body| {
         let send = body.optional_text("send");
-        let code = Secret::new(body.optional_text("code").unwrap_or_default());
+        let code = body.optional_text("code").unwrap_or_default();
         (send, code, body.optional_text("kind"), body.optional_text("trust"))
     })?;
     let (ctx, visitor) = (asked.ctx(), &asked.visitor);
     if send.is_some() {
-        let carrier = if send.as_deref() == Some("sms") { Carrier::Text } else { Carrier::Digits };
-        let sent = challenge::send_code(ctx, visitor, answerer(&asked), carrier).await;
-        return match sent {
-            Ok(()) => page(&asked, (StatusCode::OK, Some("A code is on its way."))).await,
+        let by_text = send.as_deref() == Some("sms");
+        let (carrier, method) = match by_text {
+            true => (Carrier::Text, Method::SmsCode),
+            false => (Carrier::Digits, Method::EmailCode),
+        };
+        return match challenge::send_code(ctx, visitor, answerer(&asked), carrier).await {
+            Ok(()) => page(&asked, (StatusCode::OK, None), Some(method)).await,
             Err(Stop::Denied(denied)) => {
-                page(&asked, (StatusCode::FORBIDDEN, Some(&page::said(&denied)))).await
+                page(&asked, (StatusCode::FORBIDDEN, Some(page::said(&denied))), Some(method)).await
             }
             Err(stop) => Err(stop.into()),
         };
     }
     let typed = match kind.as_deref() {
-        Some("password") => Typed { method: Method::Password, code },
-        Some("sms") => Typed { method: Method::SmsCode, code },
-        Some("mail") => Typed { method: Method::EmailCode, code },
-        _ => Typed::from_either(code),
+        Some("password") => Typed { method: Method::Password, code: Secret::new(code) },
+        Some("sms") => Typed { method: Method::SmsCode, code: one_time_code::tidied(&code) },
+        Some("mail") => Typed { method: Method::EmailCode, code: one_time_code::tidied(&code) },
+        _ => Typed::from_either(one_time_code::tidied(&code)),
     };
     let wishes = Wishes { trust_device: trust_device.is_some(), ..Wishes::default() };
     match challenge::answer(ctx, visitor, answerer(&asked), (typed, wishes)).await {
@@ -112,7 +123,7 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
         }
         Ok(Answered::ProvenOnly { .. } | Answered::Proven { .. }) => Ok(Reply::found(&then(&asked))),
         Err(Stop::Denied(denied)) => {
-            page(&asked, (StatusCode::UNAUTHORIZED, Some(&page::said(&denied)))).await
+            page(&asked, (StatusCode::UNAUTHORIZED, Some(page::said(&denied))), None).await
         }
         Err(stop) => Err(stop.into()),
     }

@@ -28,6 +28,7 @@ use crate::{
         sessions::Handover,
         sign_in::SignedInOrAsked,
     },
+    words::{self, Text},
 };
 
 /// What a link carries along, so that the page at its end knows where to go.
@@ -86,29 +87,29 @@ pub(super) async fn open(asked: Asked) -> Result<Reply, No> {
 }
 
 fn confirm_page(asked: &Asked, waiting: &Waiting, confirm: String) -> Reply {
-    let app = &asked.ctx().config.app_name;
-    let title = format!("Sign in to {app}");
+    let look = asked.look();
+    let email = waiting.email.as_str();
     let (lead, facts) = match waiting.asked_here {
-        true => (format!("Sign in as {}.", waiting.email), Vec::new()),
+        true => (Text::from("link-lead").with("email", email), Vec::new()),
         false => (
-            "This link was asked for in another browser. Go on only if that was you: you will be signed in here."
-                .to_owned(),
+            "link-elsewhere".into(),
             vec![
-                ("Account", waiting.email.clone()),
-                ("Asked for by", waiting.asked_from.browser()),
-                ("At address", waiting.asked_from.ip.clone()),
+                ("link-account", Text::plain(email)),
+                ("link-asked-by", words::browser(&waiting.asked_from)),
+                ("link-asked-at", Text::plain(&waiting.asked_from.ip)),
             ],
         ),
     };
     let page = Confirm {
-        app,
-        title: &title,
-        lead: &lead,
+        look: &look,
+        title: Text::from("link-title").with("app", look.app.as_str()),
+        lead,
         facts,
         // The page's own address, with its query.
         action: "",
         fields: vec![("confirm", confirm)],
-        button: "Sign in",
+        button: "sign-in",
+        back: None,
         itself: waiting.asked_here,
     };
     page::reply(&page, origin_of(&target(asked, false)).as_deref())

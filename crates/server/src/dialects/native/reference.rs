@@ -6,10 +6,12 @@ use askama::Template;
 use crate::{
     ctx::Ctx,
     http::{
+        look::Look,
         openapi::{By, Group, Kind, Member, may, must, row},
         page,
         reply::Reply,
     },
+    words::{Language, Text},
 };
 
 const EMAIL: Member = Member { name: "email", kind: Kind::Email, required: true };
@@ -127,14 +129,15 @@ pub const GROUPS: &[Group] = &[
 #[derive(Template)]
 #[template(path = "pages/docs.html")]
 struct Docs<'a> {
-    app: &'a str,
-    title: &'a str,
+    look: Look,
+    title: Text,
     groups: &'a [Group],
 }
 
 /// The same for people.
 pub fn page(ctx: &Ctx) -> Reply {
-    page::reply(&Docs { app: &ctx.config.app_name, title: "The API", groups: GROUPS }, None)
+    let look = Look::new(&ctx.config.app_name, Language::English);
+    page::reply(&Docs { look, title: Text::plain("The API"), groups: GROUPS }, None)
 }
 
 #[cfg(test)]

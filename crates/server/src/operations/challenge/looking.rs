@@ -1,17 +1,23 @@
 //! What an open challenge may be answered with, for whoever holds its token. Looking changes nothing.
 
+use std::time::Duration;
+
 use countersign_core::{
     assurance::Proofs,
+    authenticator::{Authenticator, Kind},
     denied::Denied,
     method::Method,
+    one_time_code, phone,
     policy::{self, Bearer},
-    user::User,
+    time::DAY,
+    trusted_device,
+    user::{self, User},
 };
 
 use crate::{
     ctx::Ctx,
     fault::Fault,
-    operations::{Act, Outcome, challenge::Answerer},
+    operations::{Act, Outcome, challenge::Answerer, sessions::SignedIn},
     store::Tx,
 };
 
@@ -22,6 +28,41 @@ pub struct Open {
     /// The most convenient first; backup codes are not among them.
     pub methods: Vec<Method>,
     pub backup_codes_left: u32,
+    pub hints: Hints,
+}
+
+/// What helps somebody to answer, and tells whoever is not them little.
+#[derive(Clone, Debug, Default)]
+pub struct Hints {
+    pub last_used: Option<Method>,
+    /// Where codes go, masked.
+    pub mailbox: Option<String>,
+    pub phone: Option<String>,
+    /// For how long a browser can be trusted; nought where it cannot.
+    pub trust_lasts: Duration,
+    /// Until another code can be sent.
+    pub wait: Option<Duration>,
+}
+
+pub(crate) fn hints(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Hints, Fault> {
+    let authenticators = tx.authenticators(&act.vault, &user.id)?;
+    let number = |one: &Authenticator| match &one.kind {
+        Kind::SmsCode(number) if one.is_confirmed() => Some(phone::masked(number.expose())),
+        _ => None,
+    };
+    Ok(Hints {
+        last_used: tx.last_used_method(&user.id)?,
+        mailbox: user.mailbox().map(user::masked),
+        phone: authenticators.iter().find_map(number),
+        wait: one_time_code::may_send(&tx.codes_sent(&user.id, act.now - DAY)?, act.now).err(),
+        trust_lasts: act.policy_for(tx, user)?.trust_lasts.min(trusted_device::LIFETIME),
+    })
+}
+
+/// The same for somebody who is signed in.
+pub async fn hints_for(ctx: &Ctx, who: &SignedIn) -> Outcome<Hints> {
+    let (act, user) = (Act::begin(ctx, &Default::default()), who.user.clone());
+    Ok(ctx.store.read(move |tx| hints(&act, tx, &user)).await?)
 }
 
 pub async fn look_at(ctx: &Ctx, answerer: &Answerer) -> Outcome<Open> {
@@ -35,7 +76,8 @@ pub async fn look_at(ctx: &Ctx, answerer: &Answerer) -> Outcome<Open> {
         }
         let methods = methods_of(&act, tx, &user, &challenge.proofs)?;
         let backup_codes_left = tx.backup_codes(&user.id, None)?.left;
-        Ok(Some(Open { user, methods, backup_codes_left }))
+        let hints = hints(&act, tx, &user)?;
+        Ok(Some(Open { user, methods, backup_codes_left, hints }))
     });
     Ok(found.await?.ok_or(Denied::ChallengeGone)?)
 }

@@ -19,7 +19,7 @@ use crate::{
     fault::Fault,
     operations::{
         Act, Outcome,
-        challenge::{self, Answered, Carrier},
+        challenge::{self, Answered, Carrier, Hints},
         passkeys::{self, AuthenticationOptions, Keep},
         sessions::{self, Handover, NewSession, SignedIn},
     },
@@ -41,6 +41,7 @@ pub struct Hosted {
     pub methods: Vec<Method>,
     /// What the person may enrol first, if they have nothing.
     pub enrols: Vec<Method>,
+    pub hints: Hints,
 }
 
 /// Where the browser goes with the challenge passed; nowhere if the application said nothing.
@@ -65,7 +66,8 @@ pub async fn look_at(ctx: &Ctx, token: &str) -> Outcome<Hosted> {
         let enrols = may_enrol(&act, tx, &user, (&one.wanted, &offered))?;
         let methods = methods(&act, tx, &user, &one.wanted)?;
         let person = user.called().to_owned();
-        Ok(Ok(Hosted { wanted: one.wanted, application: one.application, person, methods, enrols }))
+        let hints = challenge::hints(&act, tx, &user)?;
+        Ok(Ok(Hosted { wanted: one.wanted, application: one.application, person, methods, enrols, hints }))
     });
     Ok(found.await??)
 }

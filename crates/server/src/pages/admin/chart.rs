@@ -4,17 +4,18 @@ use std::fmt::Write;
 
 use countersign_core::time::Timestamp;
 
-use crate::operations::administration::Counted;
+use crate::{http::look::Look, operations::administration::Counted};
 
 const WIDTH: i64 = 640;
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A bar a line: everybody with any factor, then each method.
-pub(super) fn coverage(people: i64, guarded: i64, methods: &[(&str, i64)]) -> String {
-    let rows: Vec<(&str, i64)> = [("Any", guarded)].into_iter().chain(methods.iter().copied()).collect();
+pub(super) fn coverage(look: &Look, (people, guarded): (i64, i64), methods: &[(String, i64)]) -> String {
+    let rows: Vec<(String, i64)> =
+        [(look.t("admin-any"), guarded)].into_iter().chain(methods.iter().cloned()).collect();
     let (row, label) = (32, 190);
     let height = rows.len() as i64 * row;
-    let mut svg = open("Share of people with a second factor", height);
+    let mut svg = open(&look.t("admin-coverage-chart"), height);
     for (at, (name, count)) in rows.iter().enumerate() {
         let y = at as i64 * row;
         let length = (WIDTH - label - 60) * count / people.max(1);
@@ -32,7 +33,7 @@ pub(super) fn coverage(people: i64, guarded: i64, methods: &[(&str, i64)]) -> St
 }
 
 /// Two bars a day: what passed, and what was refused.
-pub(super) fn days(counted: &[Counted], today: Timestamp, days: u32) -> String {
+pub(super) fn days(look: &Look, counted: &[Counted], today: Timestamp, days: u32) -> String {
     let last = today.as_micros() / DAY_MICROS;
     let first = last - i64::from(days) + 1;
     let on = |day: i64, refused: bool| -> i64 {
@@ -42,7 +43,7 @@ pub(super) fn days(counted: &[Counted], today: Timestamp, days: u32) -> String {
     let most = (first..=last).flat_map(|day| [on(day, false), on(day, true)]).max().unwrap_or(0).max(1);
     let (height, base) = (180, 150);
     let step = WIDTH / i64::from(days.max(1));
-    let mut svg = open("Challenges passed and codes refused, by day", height);
+    let mut svg = open(&look.t("admin-days-chart"), height);
     let _ =
         write!(svg, r#"<line x1="0" y1="{base}" x2="{WIDTH}" y2="{base}"/><text x="0" y="12">{most}</text>"#);
     for (at, day) in (first..=last).enumerate() {
@@ -75,10 +76,10 @@ mod tests {
 
     #[test]
     fn bars_are_as_long_as_their_share() {
-        let svg = coverage(10, 5, &[("Passkey", 10)]);
+        let svg = coverage(&Look::default(), (10, 5), &[("Passkey".to_owned(), 10)]);
         assert!(svg.contains(r#"width="195""#) && svg.contains(r#"width="390""#), "{svg}");
         // Nobody is there yet.
-        assert!(coverage(0, 0, &[]).contains(r#"width="0""#));
+        assert!(coverage(&Look::default(), (0, 0), &[]).contains(r#"width="0""#));
     }
 
     #[test]
@@ -90,7 +91,7 @@ mod tests {
             Counted { day, kind: "service_challenge.passed".to_owned(), count: 4 },
             Counted { day, kind: "code.refused".to_owned(), count: 2 },
         ];
-        let svg = days(&counted, today, 14);
+        let svg = days(&Look::default(), &counted, today, 14);
         assert_eq!(svg.matches("<rect").count(), 28);
         assert!(svg.contains("<title>8</title>") && svg.contains("<title>2</title>"));
     }

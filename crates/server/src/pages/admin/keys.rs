@@ -4,29 +4,32 @@ use askama::Template;
 use axum::http::StatusCode;
 use countersign_core::ids::{ServiceKeyId, WebhookId};
 
-use super::{Frame, minute};
+use super::{Frame, at_minute};
 use crate::{
-    http::{page, reply::Reply},
+    http::{look::Look, page, reply::Reply},
     operations::{
         service::{self, NewServiceKey, UnfitKey},
         webhooks::{self, NewWebhook},
     },
     pages::{
-        account::day,
+        account::on_day,
         asked::{Asked, No, see},
     },
+    words::Text,
 };
 
 struct Row {
     id: String,
     name: String,
-    facts: String,
+    facts: Vec<Text>,
 }
 
 #[derive(Template)]
 #[template(path = "pages/admin/keys.html")]
 struct Keys<'a> {
-    frame: Frame<'a>,
+    look: &'a Look,
+    title: Text,
+    frame: Frame,
     said: Option<&'a str>,
     /// Shown once: what it is, and its only copy.
     made: Option<(&'a str, String)>,
@@ -43,24 +46,25 @@ async fn page(asked: &Asked, said: Option<&'static str>, made: Made<'static>) ->
     let key = |one: &countersign_core::service::ServiceKey| Row {
         id: one.id.to_string(),
         name: one.name.clone(),
-        facts: format!(
-            "ends {}, {}",
-            day(&one.expires_at.to_iso()),
-            one.last_used_at.map_or("never used".to_owned(), |at| format!("last used {}", minute(at)))
-        ),
+        facts: vec![
+            on_day("keys-ends", one.expires_at),
+            one.last_used_at.map_or("keys-never-used".into(), |at| at_minute("keys-last-used", at)),
+        ],
     };
     let hook = |one: &countersign_core::webhook::Webhook| Row {
         id: one.id.to_string(),
         name: one.url.clone(),
-        facts: match (&one.last_failure, one.last_sent_at) {
-            (Some(why), _) => format!("the last attempt failed: {why}"),
-            (None, Some(at)) => format!("last sent {}", minute(at)),
-            (None, None) => "nothing sent yet".to_owned(),
-        },
+        facts: vec![match (&one.last_failure, one.last_sent_at) {
+            (Some(why), _) => Text::from("keys-failed").with("why", why.as_str()),
+            (None, Some(at)) => at_minute("keys-sent", at),
+            (None, None) => "keys-unsent".into(),
+        }],
     };
     let status = if said.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Keys {
-        frame: Frame::of(asked, &who, "Keys and webhooks").await?,
+        look: asked.look(),
+        title: "admin-keys".into(),
+        frame: Frame::of(asked, &who).await?,
         said,
         made,
         keys: keys.iter().map(key).collect(),
@@ -79,17 +83,15 @@ pub(crate) async fn create_key(asked: Asked) -> Result<Reply, No> {
         Ok(new) => new,
         Err(unfit) => {
             let said = match unfit {
-                UnfitKey::Name => "A key needs a name that people can read.",
-                UnfitKey::ReturnUrls => {
-                    "People are sent back to whole https addresses without a fragment, 20 at most."
-                }
+                UnfitKey::Name => "keys-name-unfit",
+                UnfitKey::ReturnUrls => "keys-return-unfit",
             };
             return page(&asked, Some(said), None).await;
         }
     };
     let who = asked.signed_in().await?;
     let (_, secret) = service::create(asked.ctx(), &asked.visitor, &who, new).await?;
-    page(&asked, None, Some(("The key", secret.expose().clone()))).await
+    page(&asked, None, Some(("keys-made", secret.expose().clone()))).await
 }
 
 pub(crate) async fn revoke_key(asked: Asked) -> Result<Reply, No> {
@@ -102,12 +104,11 @@ pub(crate) async fn revoke_key(asked: Asked) -> Result<Reply, No> {
 pub(crate) async fn create_webhook(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let Some(url) = webhooks::address(asked.ctx(), asked.text("url").trim()) else {
-        let said = "A webhook is a whole https address, without a name or a fragment.";
-        return page(&asked, Some(said), None).await;
+        return page(&asked, Some("keys-url-unfit"), None).await;
     };
     let new = NewWebhook { url, kinds: Vec::new() };
     let (_, secret) = webhooks::create(asked.ctx(), &asked.visitor, &who, new).await?;
-    page(&asked, None, Some(("What its signatures are checked with", secret.expose().clone()))).await
+    page(&asked, None, Some(("keys-made-webhook", secret.expose().clone()))).await
 }
 
 pub(crate) async fn delete_webhook(asked: Asked) -> Result<Reply, No> {

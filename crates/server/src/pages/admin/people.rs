@@ -9,25 +9,26 @@ use countersign_core::{
     user::User,
 };
 
-use super::{Entry, Frame, called_role, minute, named};
+use super::{Entry, Frame, at_minute, called_role, minute, named};
 use crate::{
-    http::{page, query, reply::Reply},
+    http::{look::Look, page, query, reply::Reply},
     operations::{
         Stop,
         administration::{self, Whole},
         organisations::{self, Reset},
     },
     pages::{
-        account::{called, day},
+        account::day,
         asked::{Asked, No, see},
     },
+    words::{self, Text},
 };
 
 struct Line {
     id: String,
     name: String,
     role: &'static str,
-    methods: String,
+    methods: Vec<Text>,
 }
 
 fn name_of(user: &User) -> String {
@@ -42,7 +43,9 @@ fn name_of(user: &User) -> String {
 #[derive(Template)]
 #[template(path = "pages/admin/people.html")]
 struct People<'a> {
-    frame: Frame<'a>,
+    look: &'a Look,
+    title: Text,
+    frame: Frame,
     search: String,
     lines: Vec<Line>,
     next: Option<String>,
@@ -55,12 +58,14 @@ pub(crate) async fn list(asked: Asked) -> Result<Reply, No> {
     let line = |one: &administration::Person| Line {
         id: one.user.id.to_string(),
         name: name_of(&one.user),
-        role: one.role.map_or("Of an application", called_role),
+        role: called_role(one.role),
         methods: named(&one.methods),
     };
     let here = query::add("/admin/people", "q", &search);
     let page = People {
-        frame: Frame::of(&asked, &who, "People").await?,
+        look: asked.look(),
+        title: "admin-people".into(),
+        frame: Frame::of(&asked, &who).await?,
         lines: people.iter().map(line).collect(),
         next: next.map(|after| query::add(&here, "after", after.as_str())),
         search,
@@ -71,18 +76,22 @@ pub(crate) async fn list(asked: Asked) -> Result<Reply, No> {
 #[derive(Template)]
 #[template(path = "pages/admin/person.html")]
 struct Person<'a> {
-    frame: Frame<'a>,
-    said: Option<String>,
+    look: &'a Look,
+    title: Text,
+    frame: Frame,
+    said: Option<&'static str>,
     id: String,
     name: String,
     since: String,
     role: &'static str,
     required: bool,
-    methods: String,
+    methods: Vec<Text>,
     backup_codes: u32,
-    sessions: Vec<(String, String)>,
-    devices: Vec<(String, String)>,
-    recovery: Option<String>,
+    sessions: Vec<(Text, Text)>,
+    devices: Vec<(Text, Text)>,
+    recovery: Option<Text>,
+    /// What the button that takes everything away says.
+    reset: Text,
     entries: Vec<Entry>,
     /// What whoever looks may make of them.
     roles: Vec<(&'static str, &'static str, bool)>,
@@ -92,7 +101,7 @@ fn named_user(asked: &Asked) -> UserId {
     UserId::from(asked.segment(3).to_owned())
 }
 
-async fn page(asked: &Asked, said: Option<(StatusCode, String)>) -> Result<Reply, No> {
+async fn page(asked: &Asked, said: Option<(StatusCode, &'static str)>) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let Whole { person, backup_codes_left, sessions, devices, recovery, events } =
         administration::whole(asked.ctx(), &who, &named_user(asked)).await?;
@@ -103,35 +112,44 @@ async fn page(asked: &Asked, said: Option<(StatusCode, String)>) -> Result<Reply
             .is_some_and(|theirs| person.user.id != who.user.id && may_appoint(own, theirs, *role).is_ok())
     };
     let (status, said) = said.map_or((StatusCode::OK, None), |(status, said)| (status, Some(said)));
+    let name = name_of(&person.user);
     let page = Person {
-        frame: Frame::of(asked, &who, "Person").await?,
+        look: asked.look(),
+        title: "person-title".into(),
+        frame: Frame::of(asked, &who).await?,
         said,
         id: person.user.id.to_string(),
-        name: name_of(&person.user),
         since: day(&person.user.created_at.to_iso()).to_owned(),
-        role: person.role.map_or("Of an application", called_role),
+        role: called_role(person.role),
         required: person.user.second_factor_required,
         methods: named(&person.methods),
         backup_codes: backup_codes_left,
         sessions: sessions
             .iter()
             .map(|one| {
-                (one.visitor.browser(), format!("since {}, from {}", minute(one.created_at), one.visitor.ip))
+                let since =
+                    at_minute("person-since-from", one.created_at).with("ip", one.visitor.ip.as_str());
+                (words::browser(&one.visitor), since)
             })
             .collect(),
         devices: devices
             .iter()
             .map(|one| {
-                let name = one.name.clone().unwrap_or_else(|| one.visitor.browser());
-                (name, format!("last used {}", minute(one.last_used_at)))
+                let name = one.name.as_ref().map_or_else(|| words::browser(&one.visitor), Text::plain);
+                (name, at_minute("person-last-used", one.last_used_at))
             })
             .collect(),
-        recovery: recovery.map(|one| format!("{}, from {}", minute(one.ready_at), one.from.browser())),
+        recovery: recovery.map(|one| {
+            let text = Text::from("person-recovering").with("since", minute(one.ready_at));
+            text.with("browser", words::browser(&one.from))
+        }),
+        reset: Text::from("person-reset-button").with("name", name.as_str()),
+        name,
         entries: events.iter().map(Entry::of).collect(),
         roles: Role::ALL
             .into_iter()
             .filter(may_become)
-            .map(|role| (role.as_str(), called_role(role), Some(role) == person.role))
+            .map(|role| (role.as_str(), called_role(Some(role)), Some(role) == person.role))
             .collect(),
     };
     Ok(page::reply(&page, None).status(status))
@@ -146,11 +164,10 @@ async fn done(asked: &Asked, outcome: Result<(), Stop>) -> Result<Reply, No> {
     match outcome {
         Ok(()) => Ok(see(&format!("/admin/people/{}", named_user(asked)))),
         Err(Stop::Denied(Denied::NotPermitted)) => {
-            page(asked, Some((StatusCode::FORBIDDEN, "Your role does not reach this far.".to_owned()))).await
+            page(asked, Some((StatusCode::FORBIDDEN, "not-permitted"))).await
         }
         Err(Stop::Denied(Denied::ReasonRequired)) => {
-            page(asked, Some((StatusCode::BAD_REQUEST, "Say why: it is kept in the journal.".to_owned())))
-                .await
+            page(asked, Some((StatusCode::BAD_REQUEST, "person-reason-required"))).await
         }
         Err(stop) => Err(stop.into()),
     }
@@ -176,12 +193,10 @@ pub(crate) async fn change_role(asked: Asked) -> Result<Reply, No> {
 }
 
 /// Kept for the forecast, which lists people the same way.
-pub(super) fn short(one: &administration::Person) -> (String, String, String) {
-    let has = if one.methods.is_empty() {
-        "no second factor".to_owned()
-    } else {
-        let names: Vec<_> = one.methods.iter().map(|method| called(*method)).collect();
-        format!("only {}", names.join(", "))
+pub(super) fn short(look: &Look, one: &administration::Person) -> (String, String, Text) {
+    let has = match one.methods.is_empty() {
+        true => "forecast-none".into(),
+        false => Text::from("forecast-only").with("methods", look.list(&named(&one.methods))),
     };
     (one.user.id.to_string(), name_of(&one.user), has)
 }

@@ -5,21 +5,22 @@ use countersign_core::{
     denied::Denied,
     method::{Method, Methods},
     organisation::Rules,
-    time::{DAY, HOUR, Timestamp},
+    time::{DAY, HOUR},
 };
 
 use super::{Frame, people::short};
 use crate::{
-    http::{page, reply::Reply},
+    http::{look::Look, page, reply::Reply},
     operations::{
         administration,
         organisations::{self, RuleChange},
         sessions::SignedIn,
     },
     pages::{
-        account::{called, day},
+        account::on_day,
         asked::{Asked, No, see},
     },
+    words::{self, Text},
 };
 
 /// What an organisation can count as a second factor.
@@ -28,9 +29,11 @@ const COUNTABLE: [Method; 4] = [Method::Passkey, Method::Totp, Method::SmsCode, 
 #[derive(Template)]
 #[template(path = "pages/admin/policy.html")]
 struct Policy<'a> {
-    frame: Frame<'a>,
+    look: &'a Look,
+    title: Text,
+    frame: Frame,
     required: bool,
-    methods: Vec<(&'a str, &'a str, bool)>,
+    methods: Vec<(&'a str, Text, bool)>,
     trust_days: u64,
     recovery_hours: u64,
     /// Shown once it was asked for: whom these rules would stop, and what each has.
@@ -38,9 +41,9 @@ struct Policy<'a> {
 }
 
 struct Shown {
-    today: String,
-    looked_at: usize,
-    stopped: Vec<(String, String, String)>,
+    /// How many of how many, and from when on.
+    sum: Text,
+    stopped: Vec<(String, String, Text)>,
     /// Nobody could follow them.
     impossible: bool,
 }
@@ -82,17 +85,24 @@ pub(crate) async fn edit(asked: Asked) -> Result<Reply, No> {
         None => None,
         Some(_) => {
             let forecast = administration::forecast(asked.ctx(), &who, wanted).await?;
+            let stopped = forecast.stopped.len() as u64;
+            let sum = on_day(
+                if stopped == 0 { "forecast-nobody" } else { "forecast-stops" },
+                asked.ctx().clock.now(),
+            );
             Some(Shown {
-                today: day(&Timestamp::to_iso(asked.ctx().clock.now())).to_owned(),
-                looked_at: forecast.looked_at,
-                stopped: forecast.stopped.iter().map(short).collect(),
+                sum: sum.with("people", forecast.looked_at as u64).with("stopped", stopped),
+                stopped: forecast.stopped.iter().map(|one| short(asked.look(), one)).collect(),
                 impossible: wanted.can_be_followed().is_err(),
             })
         }
     };
-    let countable = |method: Method| (method.as_str(), called(method), wanted.methods.contains(method));
+    let countable =
+        |method: Method| (method.as_str(), words::method(method), wanted.methods.contains(method));
     let page = Policy {
-        frame: Frame::of(&asked, &who, "Rules").await?,
+        look: asked.look(),
+        title: "admin-rules".into(),
+        frame: Frame::of(&asked, &who).await?,
         required: wanted.second_factor_required,
         methods: COUNTABLE.into_iter().map(countable).collect(),
         trust_days: wanted.trust_lasts.as_secs() / DAY.as_secs(),

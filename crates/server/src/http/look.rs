@@ -1,0 +1,99 @@
+//! How a page presents itself: whose it is, and the language it speaks.
+
+use axum::http::{HeaderMap, Uri, header};
+
+use crate::{
+    config::Config,
+    http::{
+        cookies::{self, SetCookie},
+        query,
+    },
+    words::{Language, Text},
+};
+
+/// Keeps what somebody chose, for a year; there is nothing secret in it.
+const COOKIE: &str = "countersign-language";
+const COOKIE_SECONDS: u64 = 365 * 24 * 60 * 60;
+
+pub fn cookie(config: &Config, chosen: Language) -> SetCookie {
+    SetCookie {
+        name: COOKIE.to_owned(),
+        value: chosen.tag().to_owned(),
+        max_age: Some(COOKIE_SECONDS),
+        secure: config.secure_cookies(),
+        ..SetCookie::default()
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    pub app: String,
+    pub language: Language,
+    /// The same page in the other languages; none where it cannot be asked for again.
+    pub others: Vec<Other>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Other {
+    pub href: String,
+    pub tag: &'static str,
+    pub name: &'static str,
+}
+
+/// What the address says, then what this browser chose earlier, then what it likes.
+pub fn language(headers: &HeaderMap, uri: &Uri) -> Language {
+    let named = query::read(uri, "lang");
+    let kept = || cookies::read(headers, COOKIE).and_then(|tag| Language::of_tag(&tag));
+    let liked = || {
+        let listed = headers.get(header::ACCEPT_LANGUAGE).and_then(|list| list.to_str().ok());
+        Language::accepted(listed.unwrap_or_default())
+    };
+    named.and_then(|tag| Language::of_tag(&tag)).or_else(kept).unwrap_or_else(liked)
+}
+
+impl Look {
+    pub fn new(app: &str, language: Language) -> Self {
+        Self { app: app.to_owned(), language, others: Vec::new() }
+    }
+
+    /// With links to the same address in the other languages.
+    pub fn switchable(mut self, uri: &Uri) -> Self {
+        let others = Language::ALL.into_iter().filter(|other| *other != self.language);
+        self.others = others
+            .map(|other| Other {
+                href: query::set(uri, "lang", other.tag()),
+                tag: other.tag(),
+                name: other.name(),
+            })
+            .collect();
+        self
+    }
+
+    pub fn tag(&self) -> &'static str {
+        self.language.tag()
+    }
+
+    /// A message by its name.
+    pub fn t(&self, id: &str) -> String {
+        self.language.t(id)
+    }
+
+    pub fn say(&self, text: &Text) -> String {
+        self.language.say(text)
+    }
+
+    /// A message with a number in it.
+    pub fn count(&self, id: &'static str, number: &(impl Copy + Into<u64>)) -> String {
+        self.say(&Text::from(id).with("number", (*number).into()))
+    }
+
+    /// A message with a place in it that something goes to.
+    pub fn to(&self, id: &'static str, to: &str) -> String {
+        self.say(&Text::from(id).with("to", to))
+    }
+
+    /// One after the other.
+    pub fn list(&self, texts: &[Text]) -> String {
+        texts.iter().map(|text| self.say(text)).collect::<Vec<_>>().join(", ")
+    }
+}
