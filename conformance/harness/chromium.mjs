@@ -119,6 +119,15 @@ export class Chromium {
     }
   }
 
+  /** Chooses a file of these bytes. */
+  async choose(selector, bytes) {
+    const file = join(this.profile, "chosen");
+    writeFileSync(file, bytes);
+    const { root } = await this.send("DOM.getDocument");
+    const { nodeId } = await this.send("DOM.querySelector", { nodeId: root.nodeId, selector });
+    await this.send("DOM.setFileInputFiles", { nodeId, files: [file] });
+  }
+
   /** Says that the backup codes are kept, and goes on. */
   async keepCodes() {
     await this.click("main input[type=checkbox]");

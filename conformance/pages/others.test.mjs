@@ -9,6 +9,8 @@ import { call, serviceKey } from "../service/applications.mjs";
 import { run } from "../wire/program.mjs";
 import { looking } from "./look.mjs";
 
+// Eight by eight red points.
+const LOGO = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mPoErXAihiGlgQAFYM1wcsIRvgAAAAASUVORK5CYII=";
 const EMAIL = "ada@example.com", PASSWORD = "Lighthouse-and-27-lanterns";
 const home = new Home();
 const browser = await Chromium.start(after);
@@ -70,6 +72,27 @@ test("an administrator finds their way from the account through every page", asy
   await browser.click("Journal");
   await browser.at("/admin/journal");
   await look("admin-journal");
+});
+
+test("an organisation's own name, colour and logo, on every page from here on, in German", async () => {
+  await browser.open(`${server.origin}/admin/brand?lang=de`);
+  await browser.type("#name", "Bäckerei Zöld");
+  await browser.type("#colour", "#ffcc00");
+  await browser.choose("#logo", Buffer.from(LOGO, "base64"));
+  await browser.click("Speichern");
+  await browser.until(`document.querySelector("[role=alert]")?.innerText.includes("#846a00")`);
+  await browser.type("#colour", "#8a1538");
+  await browser.choose("#logo", Buffer.from(LOGO, "base64"));
+  await browser.click("Speichern");
+  await browser.until(`document.querySelector(".brand img")?.naturalWidth === 8`);
+  // The last look was at night: the colour is lighter then.
+  assert.equal(await browser.run(`getComputedStyle(document.querySelector("main button")).backgroundColor`), "rgb(189, 123, 143)");
+  await look("admin-brand");
+  await browser.open(`${server.origin}/account`);
+  await look("account-german");
+  await browser.open(`${server.origin}/admin/people`);
+  await look("admin-people-german");
+  await browser.open(`${server.origin}/account?lang=en`);
 });
 
 test("an application's person enrols by mail, and agrees to something", async () => {

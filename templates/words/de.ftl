@@ -371,7 +371,7 @@ admin = Verwaltung
 admin-overview = Überblick
 admin-people = Personen
 admin-rules = Regeln
-# soon: admin-look = Aussehen
+admin-look = Aussehen
 admin-keys = Schlüssel und Webhooks
 admin-journal = Journal
 admin-your-account = Ihr Konto
@@ -435,6 +435,18 @@ forecast-nobody =
 forecast-stops = Ab { $day } würde das { $stopped } von { $people } aufhalten: Bis sie eingerichtet haben, was zählt, können sie nichts anderes tun.
 forecast-none = kein zweiter Faktor
 forecast-only = nur { $methods }
+
+brand-lead = Jede Seite zeigt das Ihren Leuten, und denen, die Ihre Anwendungen hierher schicken.
+brand-name = Name, anstelle des Namens dieses Servers
+brand-colour = Farbe, als #rrggbb
+brand-colour-note = Wo es zum Lesen nötig ist, wird sie in der Nacht heller.
+brand-logo = Logo: PNG, JPEG oder WebP, bis { $number } KiB
+brand-no-logo = Logo wegnehmen
+brand-save = Speichern
+brand-name-unfit = Der Name hat bis zu 60 Zeichen, die man lesen kann.
+brand-colour-unfit = Eine Farbe ist # und sechs hexadezimale Ziffern.
+brand-contrast-unfit = Diese Farbe hat auf der Seite einen Kontrast von { $contrast } zu 1, und zum Lesen braucht es { $least }. { $better } ginge.
+brand-logo-unfit = Ein Logo ist ein Bild in PNG, JPEG oder WebP bis { $number } KiB.
 
 keys-applications = Schlüssel von Anwendungen
 keys-lead = Damit fragt eine Anwendung, die selbst anmeldet, nach zweiten Faktoren. Wer gefragt wird, liest den Namen des Schlüssels.

@@ -375,7 +375,7 @@ admin = Administration
 admin-overview = Overview
 admin-people = People
 admin-rules = Rules
-# soon: admin-look = Look
+admin-look = Look
 admin-keys = Keys and webhooks
 admin-journal = Journal
 admin-your-account = Your account
@@ -439,6 +439,18 @@ forecast-nobody =
 forecast-stops = From { $day } on this would stop { $stopped } of { $people }: until they have enrolled what counts, they can do nothing else.
 forecast-none = no second factor
 forecast-only = only { $methods }
+
+brand-lead = Every page shows this to your people, and to those whom your applications send here.
+brand-name = Name, in place of the server's own
+brand-colour = Colour, as #rrggbb
+brand-colour-note = By night it is lightened where that is needed to read it.
+brand-logo = Logo: PNG, JPEG or WebP, up to { $number } KiB
+brand-no-logo = Take the logo away
+brand-save = Save
+brand-name-unfit = The name has up to 60 characters that people can read.
+brand-colour-unfit = A colour is # and six hexadecimal digits.
+brand-contrast-unfit = That colour has a contrast of { $contrast } to 1 on the page, and people need { $least } to read it. { $better } would do.
+brand-logo-unfit = A logo is a PNG, JPEG or WebP picture of up to { $number } KiB.
 
 keys-applications = Keys of applications
 keys-lead = An application with a login of its own asks for second factors with one. People read its name when they are asked.

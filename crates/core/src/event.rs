@@ -89,6 +89,7 @@ kinds! {
     OrganisationJoined = "organisation.joined",
     RoleChanged = "organisation.role_changed",
     OrganisationRulesChanged = "organisation.rules_changed",
+    OrganisationBrandChanged = "organisation.brand_changed",
     ApiKeyAdded = "api_key.added",
     ApiKeyChanged = "api_key.changed",
     ApiKeyRevoked = "api_key.revoked",

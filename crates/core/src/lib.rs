@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod assurance;
 pub mod authenticator;
 pub mod backup_code;
+pub mod brand;
 pub mod challenge;
 pub mod denied;
 pub mod entropy;

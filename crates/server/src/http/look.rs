@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, Uri, header};
 
+use countersign_core::brand::Brand;
+
 use crate::{
     config::Config,
     http::{
@@ -31,6 +33,9 @@ pub struct Look {
     pub language: Language,
     /// The same page in the other languages; none where it cannot be asked for again.
     pub others: Vec<Other>,
+    /// Addresses of a picture and of a style that sets the colours.
+    pub logo: Option<String>,
+    pub colours: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +58,15 @@ pub fn language(headers: &HeaderMap, uri: &Uri) -> Language {
 
 impl Look {
     pub fn new(app: &str, language: Language) -> Self {
-        Self { app: app.to_owned(), language, others: Vec::new() }
+        Self { app: app.to_owned(), language, ..Self::default() }
+    }
+
+    /// As an organisation wants it.
+    pub fn branded(mut self, brand: Brand) -> Self {
+        self.app = brand.name.unwrap_or(self.app);
+        self.logo = brand.logo.map(|digest| format!("/assets/logo/{digest}"));
+        self.colours = brand.colour.map(|colour| format!("/assets/colours/{}.css", colour.hex()));
+        self
     }
 
     /// With links to the same address in the other languages.

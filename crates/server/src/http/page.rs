@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
+    extract::Path,
     http::{StatusCode, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::on,
 };
-use countersign_core::{denied::Denied, method::Method};
+use countersign_core::{brand::Colour, denied::Denied, method::Method};
 
 use crate::{
     ctx::Ctx,
@@ -43,7 +44,29 @@ pub fn assets(routes: Routes<Arc<Ctx>>) -> Routes<Arc<Ctx>> {
             on(method, file("text/javascript; charset=utf-8", CONFIRM))
         })
         .on(GET, "/assets/copy.js", move |method| on(method, file("text/javascript; charset=utf-8", COPY)))
+        .on(GET, "/assets/colours/{file}", move |method| on(method, colour_file))
         .on(GET, "/assets/wait.js", move |method| on(method, file("text/javascript; charset=utf-8", WAIT)))
+}
+
+/// The same for everybody who asks for this colour, so that no page needs a style of its own.
+async fn colour_file(Path(file): Path<String>) -> Response {
+    match file.strip_suffix(".css").and_then(Colour::parse) {
+        Some(colour) => {
+            let headers = [
+                (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+                (header::CACHE_CONTROL, "public, max-age=3600"),
+            ];
+            (headers, colours(colour)).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// An organisation's colour, lightened and darkened until it can be read by day and by night.
+pub fn colours(colour: Colour) -> String {
+    let rule =
+        |accent: Colour| format!(":root{{--accent:#{};--on-accent:#{}}}", accent.hex(), accent.ink().hex());
+    format!("{}@media(prefers-color-scheme:dark){{{}}}", rule(colour.by_day()), rule(colour.by_night()))
 }
 
 /// Our own style and scripts and nothing else, and no script between the lines. `to` is where forms may end up,
@@ -233,6 +256,13 @@ mod tests {
             wait: None,
             recovers: true,
         }
+    }
+
+    #[test]
+    fn colours_are_set_by_day_and_by_night() {
+        let css = colours(Colour::parse("1a7f37").unwrap());
+        assert!(css.starts_with(":root{--accent:#1a7f37;--on-accent:#ffffff}"), "{css}");
+        assert!(css.contains("(prefers-color-scheme:dark){:root{--accent:#") && css.ends_with("}}"), "{css}");
     }
 
     #[test]

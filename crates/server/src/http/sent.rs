@@ -17,6 +17,13 @@ pub enum Sent {
     Form(Vec<(String, String)>),
 }
 
+/// A file of a form, by the name of its field. One that was not chosen is empty.
+#[derive(Clone)]
+pub struct File {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
 /// Why a body could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
@@ -57,6 +64,30 @@ impl Sent {
             }
             _ => Err(Unreadable::MediaType(content_type)),
         }
+    }
+
+    /// A form that carries files (RFC 7578): its texts as a form, and its files. Up to 64 KiB altogether.
+    pub async fn read_upload(parts: &Parts, body: Body) -> Result<(Self, Vec<File>), Unreadable> {
+        let bytes = body::read(body, body::LIMIT).await?;
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let boundary = multer::parse_boundary(content_type.unwrap_or_default());
+        let boundary =
+            boundary.map_err(|_| Unreadable::MediaType(content_type.unwrap_or_default().to_owned()))?;
+        let mut parts = multer::Multipart::new(Body::from(bytes).into_data_stream(), boundary);
+        let (mut texts, mut files) = (Vec::new(), Vec::new());
+        while let Some(part) = parts.next_field().await.map_err(|_| Unreadable::Malformed)? {
+            let (name, is_file) = (part.name().unwrap_or_default().to_owned(), part.file_name().is_some());
+            let content = part.bytes().await.map_err(|_| Unreadable::Malformed)?;
+            if is_file {
+                files.push(File { name, bytes: content.to_vec() });
+                continue;
+            }
+            match String::from_utf8(content.to_vec()) {
+                Ok(text) if !text.contains('\0') && !name.contains('\0') => texts.push((name, text)),
+                _ => return Err(Unreadable::Malformed),
+            }
+        }
+        Ok((Self::Form(texts), files))
     }
 
     /// As Express does: what is neither JSON nor a form is no body; JSON is an object or an array. What asks and

@@ -22,7 +22,7 @@ use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose,
+        Act, Outcome, Whose, brands,
         challenge::{self, Typed},
         passwords,
         sessions::{self, Handover, Minted, SignedIn},
@@ -161,7 +161,7 @@ pub async fn reveal_totp(
     }
     passwords::check(ctx, visitor, &who.user, password).await?;
     let act = Act::begin(ctx, visitor);
-    let (seen, issuer) = (who.clone(), ctx.config.app_name.clone());
+    let (seen, app_name) = (who.clone(), ctx.config.app_name.clone());
     ctx.write(move |tx| {
         let asking = Asking { reach: Reach::Everything, password_now: true };
         let (who, authenticators) = match may_change(&act, tx, &seen, asking)? {
@@ -173,6 +173,7 @@ pub async fn reveal_totp(
         };
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::AuthenticatorRevealed, whose, json!({ "method": Method::Totp }))?;
+        let issuer = brands::issuer(tx, &who.user, &app_name)?;
         Ok(Ok(totp::uri(&issuer, who.user.called(), totp.seed.expose(), totp.parameters)))
     })
     .await

@@ -23,6 +23,7 @@ use crate::{
     operations::{
         Act, Outcome, Whose,
         authenticators::{self, Asking},
+        brands,
         challenge::{self, Typed},
         emails::{self, LinkShape, Mailer},
         passwords,
@@ -62,7 +63,7 @@ pub async fn begin_totp(
         passwords::check(ctx, visitor, &who.user, password).await?;
     }
     let act = Act::begin(ctx, visitor);
-    let issuer = asked.issuer.unwrap_or_else(|| ctx.config.app_name.clone());
+    let (asked_for, app_name) = (asked.issuer, ctx.config.app_name.clone());
     let (seen, shape) = (who.clone(), asked.backup_codes);
     ctx.write(move |tx| {
         let asking = Asking { reach: Reach::Enrolment, password_now };
@@ -79,6 +80,10 @@ pub async fn begin_totp(
         let user = &who.user;
         let seed = totp::new_seed(act.dice());
         let parameters = Parameters::default();
+        let issuer = match &asked_for {
+            Some(issuer) => issuer.clone(),
+            None => brands::issuer(tx, user, &app_name)?,
+        };
         let uri = totp::uri(&issuer, user.called(), seed.expose(), parameters);
         let secret = totp::base32(seed.expose());
         tx.discard_enrolments(&user.id, Method::Totp)?;

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod administration;
 pub mod api_keys;
 pub mod authenticators;
+pub mod brands;
 pub mod challenge;
 pub mod emails;
 pub mod enrol;

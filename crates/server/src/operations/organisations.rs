@@ -134,6 +134,11 @@ pub(crate) fn home(act: &Act, tx: &mut Tx<'_>) -> Result<OrganisationId, Fault> 
     Ok(found.ok_or_else(|| Fault::internal("an organisation is neither new nor known"))?.id)
 }
 
+/// The same where looking must change nothing.
+pub(crate) fn known_home(tx: &mut Tx<'_>) -> Result<Option<OrganisationId>, Fault> {
+    Ok(tx.organisation_by_external_id(HOME)?.map(|home| home.id))
+}
+
 /// Makes somebody an owner of the server's own organisation, for whoever runs the machine it is on.
 pub async fn appoint(ctx: &Ctx, email: &str) -> Outcome<()> {
     let act = Act::begin(ctx, &Visitor::default());

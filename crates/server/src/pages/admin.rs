@@ -2,11 +2,13 @@
 //!
 //! Whoever looks after members sees them; what acts asks for a fresh proof, and each act decides by the role.
 
+mod brand;
 mod chart;
 mod keys;
 mod people;
 mod policy;
 
+pub(super) use brand::{change_brand, logo, show_brand};
 pub(super) use keys::{create_key, create_webhook, delete_webhook, keys, revoke_key};
 pub(super) use people::{change_role, list, reset, show};
 pub(super) use policy::{apply, edit};

@@ -28,7 +28,7 @@ use crate::{
         origins::{self, TrustedOrigins},
         page, query,
         reply::Reply,
-        sent::Sent,
+        sent::{File, Sent},
         session_cookie, visitor,
     },
     operations::{
@@ -73,6 +73,7 @@ impl No {
                         page.trim_end_matches("/reset").trim_end_matches("/role")
                     }
                     "/admin/policy" => "/admin/policy",
+                    "/admin/brand" => "/admin/brand",
                     page if page.starts_with("/admin/") => "/admin/keys",
                     "/account/passkey" | "/account/passkey/options" => "/account/passkey",
                     _ => "/account",
@@ -155,6 +156,10 @@ impl Keeps {
         format!("{prefix}countersign-{purpose}")
     }
 
+    pub fn kept(self, config: &Config, headers: &HeaderMap) -> Option<String> {
+        cookies::read(headers, &self.name(config)).map(|value| value.into_owned())
+    }
+
     const fn seconds(self) -> u64 {
         match self {
             Self::Challenge | Self::Mail | Self::Application => 10 * 60,
@@ -170,6 +175,7 @@ pub(super) struct Asked {
     pub token: Option<String>,
     origins: TrustedOrigins,
     sent: Sent,
+    files: Vec<File>,
     parts: Parts,
 }
 
@@ -177,6 +183,9 @@ pub(super) struct Asked {
 const FORMS: Rule = Rule::new(60, 20);
 /// What each view of the sign-in page asks for, whoever looks at it.
 const OPTIONS: Rule = Rule::new(10, 100);
+
+/// Pages whose form carries a file.
+const UPLOADS: [&str; 1] = ["/admin/brand"];
 
 impl Asked {
     pub(super) async fn read(
@@ -188,7 +197,7 @@ impl Asked {
         let (parts, body) = request.into_parts();
         let config = &ctx.config;
         let origins = TrustedOrigins::of(config).map_err(No::Fault)?;
-        let mut sent = Sent::Undefined;
+        let (mut sent, mut files) = (Sent::Undefined, Vec::new());
         if parts.method == Method::POST {
             origins::check_first_login(&parts.headers, &origins, origins.own())
                 .map_err(|_| No::Said(StatusCode::FORBIDDEN, "foreign-form"))?;
@@ -199,7 +208,10 @@ impl Asked {
                 return Err(No::Said(StatusCode::TOO_MANY_REQUESTS, "too-fast"));
             }
             let unread = |_| No::Said(StatusCode::BAD_REQUEST, "unreadable");
-            sent = Sent::read(&parts, body, true).await.map_err(unread)?;
+            (sent, files) = match UPLOADS.contains(&parts.uri.path()) {
+                true => Sent::read_upload(&parts, body).await.map_err(unread)?,
+                false => (Sent::read(&parts, body, true).await.map_err(unread)?, Vec::new()),
+            };
         }
         Ok(Self {
             visitor: visitor::visitor(config, &parts.extensions, &parts.headers),
@@ -208,6 +220,7 @@ impl Asked {
             look: Arc::clone(look),
             origins,
             sent,
+            files,
             parts,
         })
     }
@@ -238,6 +251,12 @@ impl Asked {
 
     pub fn ticked(&self, name: &str) -> bool {
         self.sent.some_text(name).is_some()
+    }
+
+    /// A file of the form; one that was not chosen is none.
+    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+        let file = self.files.iter().find(|file| file.name == name && !file.bytes.is_empty());
+        file.map(|file| file.bytes.clone())
     }
 
     pub fn query(&self, name: &str) -> Option<String> {
@@ -278,7 +297,7 @@ impl Asked {
     }
 
     pub fn kept(&self, what: Keeps) -> Option<String> {
-        cookies::read(&self.parts.headers, &what.name(&self.ctx.config)).map(|value| value.into_owned())
+        what.kept(&self.ctx.config, &self.parts.headers)
     }
 
     fn cookie(&self, name: String, value: &str, max_age: Option<u64>) -> SetCookie {

@@ -17,13 +17,15 @@ use std::{future::Future, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::Method,
+    http::{HeaderMap, Method, Uri},
     response::{IntoResponse, Response},
     routing::{self, MethodFilter, MethodRouter},
 };
 
+use countersign_core::secret::Secret;
+
 use self::{
-    asked::{Asked, No},
+    asked::{Asked, Keeps, No},
     enrol::Place::{Account, Application},
 };
 use crate::{
@@ -35,7 +37,9 @@ use crate::{
         query,
         reply::Reply,
         routes::{GET, POST, Routes},
+        session_cookie,
     },
+    operations::brands::{self, Seen},
     words::Language,
 };
 
@@ -115,6 +119,9 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(POST, "/admin/keys/revoke",        to(surface, admin::revoke_key))
         .on(POST, "/admin/webhooks",           to(surface, admin::create_webhook))
         .on(POST, "/admin/webhooks/delete",    to(surface, admin::delete_webhook))
+        .on(GET,  "/admin/brand",              to(surface, admin::show_brand))
+        .on(POST, "/admin/brand",              to(surface, admin::change_brand))
+        .on(GET,  "/assets/logo/{digest}",     |method| routing::on(method, admin::logo))
         .on(GET,  "/admin/journal",            to(surface, admin::journal))
         .on(GET,  "/recovery",                 to(surface, recovery::show))
         .on(POST, "/recovery",                 to(surface, recovery::request))
@@ -144,13 +151,28 @@ where
     }
 }
 
+/// A page whose organisation cannot be found out is the server's own.
+async fn look_of(ctx: &Ctx, headers: &HeaderMap, here: &Uri) -> Look {
+    let look = Look::new(&ctx.config.app_name, look::language(headers, here));
+    let kept = |what: Keeps| what.kept(&ctx.config, headers).map(Secret::new);
+    let seen = Seen {
+        application: kept(Keeps::Application).filter(|_| here.path().starts_with("/prove")),
+        session: session_cookie::token(&ctx.config, headers).map(Secret::new),
+        challenge: kept(Keeps::Challenge),
+    };
+    match brands::seen(ctx, seen).await {
+        Ok(brand) => look.branded(brand),
+        Err(_) => look,
+    }
+}
+
 async fn serve<F, Fut>(ctx: &Arc<Ctx>, surface: &Surface, request: Request, handler: F) -> Response
 where
     F: Fn(Asked) -> Fut,
     Fut: Future<Output = Result<Reply, No>>,
 {
     let (here, is_json) = (request.uri().clone(), asked::wants_json(request.headers()));
-    let mut look = Look::new(&ctx.config.app_name, look::language(request.headers(), &here));
+    let mut look = look_of(ctx, request.headers(), &here).await;
     if request.method() == Method::GET {
         look = look.switchable(&here);
     }

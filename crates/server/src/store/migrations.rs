@@ -61,6 +61,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "idempotency",
         sql: include_str!("../../../../migrations/0012_idempotency.sql"),
     },
+    Migration { version: 13, name: "brands", sql: include_str!("../../../../migrations/0013_brands.sql") },
 ];
 
 struct Migration {

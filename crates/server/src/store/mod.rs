@@ -7,6 +7,7 @@
 mod administration;
 mod api_keys;
 mod authenticators;
+mod brands;
 mod challenges;
 mod database_file;
 mod forward_passes;

@@ -185,6 +185,11 @@ impl Tx<'_> {
         Ok(gone == 1)
     }
 
+    /// Whose it is or was, whatever it opens.
+    pub fn user_of_session(&mut self, digest: &[u8]) -> Result<Option<UserId>, Fault> {
+        self.row("SELECT user_id FROM sessions WHERE digest = $1", &[digest.into()], |row| row.get(0))
+    }
+
     pub fn session_id_by_digest(&mut self, user: &UserId, digest: &[u8]) -> Result<Option<SessionId>, Fault> {
         self.row(
             "SELECT id FROM sessions WHERE digest = $1 AND user_id = $2",

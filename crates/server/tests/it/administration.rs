@@ -14,15 +14,15 @@ use crate::{
     world::{Browser, PASSWORD, Reply, World},
 };
 
-const BOSS: &str = "boss@example.com";
-const DESK: &str = "desk@example.com";
-const ADA: &str = "ada@example.com";
+pub const BOSS: &str = "boss@example.com";
+pub const DESK: &str = "desk@example.com";
+pub const ADA: &str = "ada@example.com";
 
-fn text(page: &Reply) -> &str {
+pub fn text(page: &Reply) -> &str {
     page.body.as_str().unwrap_or_else(|| panic!("no page: {page:#?}"))
 }
 
-async fn signed_in(world: &World, email: &str) -> Browser {
+pub async fn signed_in(world: &World, email: &str) -> Browser {
     let mut browser = world.browser();
     browser.submit("/sign-in", &[("email", email), ("password", PASSWORD)]).await.expect(303);
     browser
@@ -43,7 +43,7 @@ async fn id_of(world: &World, email: &'static str) -> String {
 }
 
 /// A server with an owner, somebody at its helpdesk, and a member; and a stranger beside them.
-async fn town() -> World {
+pub async fn town() -> World {
     let world = World::new().await;
     sign_up(&world, BOSS, Belonging::FirstAtHome).await;
     for email in [DESK, ADA] {

@@ -5,6 +5,7 @@ mod administration;
 mod api_keys;
 mod authenticator;
 mod better_auth;
+mod brands;
 mod config;
 mod credentials;
 mod delivery;

@@ -37,6 +37,7 @@ use crate::{
         visitor,
     },
     operations::{
+        brands::{self, Seen},
         challenge::{Answerer, Holder},
         emails::LinkShape,
         sessions::{self, Current, Handover, Minted, Renewal, SignedIn},
@@ -281,9 +282,11 @@ impl Asked {
     }
 
     /// How a page of this dialect presents itself.
-    pub fn look(&self) -> Look {
+    pub async fn look(&self) -> Result<Look, No> {
         let language = look::language(&self.parts.headers, &self.parts.uri);
-        Look::new(&self.ctx().config.app_name, language)
+        let seen = Seen { challenge: self.challenge_token().map(Secret::new), ..Seen::default() };
+        let brand = brands::seen(self.ctx(), seen).await?;
+        Ok(Look::new(&self.ctx().config.app_name, language).branded(brand))
     }
 
     /// Where one of this dialect's routes is, for a browser that is here.

@@ -44,7 +44,7 @@ async fn page(
         }
         Err(stop) => return Err(stop.into()),
     };
-    let (look, hints) = (asked.look(), &open.hints);
+    let (look, hints) = (asked.look().await?, &open.hints);
     let to = if sent == Some(Method::SmsCode) { &hints.phone } else { &hints.mailbox };
     let on_its_way = sent.map(|_| Text::from("challenge-sent").with("to", to.as_deref().unwrap_or_default()));
     let page = Challenge {

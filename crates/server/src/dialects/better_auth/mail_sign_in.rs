@@ -83,11 +83,11 @@ pub(super) async fn open(asked: Asked) -> Result<Reply, No> {
     }
     let kept = kept.map_or_else(|| mail_sign_in::new_browser(asked.ctx()), Secret::new);
     let confirm = mail_sign_in::confirmation(asked.ctx(), kept.expose(), &token);
-    Ok(confirm_page(&asked, &waiting, confirm).cookie(asked.surface.mail_sign_in(&kept)))
+    Ok(confirm_page(&asked, &waiting, confirm).await?.cookie(asked.surface.mail_sign_in(&kept)))
 }
 
-fn confirm_page(asked: &Asked, waiting: &Waiting, confirm: String) -> Reply {
-    let look = asked.look();
+async fn confirm_page(asked: &Asked, waiting: &Waiting, confirm: String) -> Result<Reply, No> {
+    let look = asked.look().await?;
     let email = waiting.email.as_str();
     let (lead, facts) = match waiting.asked_here {
         true => (Text::from("link-lead").with("email", email), Vec::new()),
@@ -112,7 +112,7 @@ fn confirm_page(asked: &Asked, waiting: &Waiting, confirm: String) -> Reply {
         back: None,
         itself: waiting.asked_here,
     };
-    page::reply(&page, origin_of(&target(asked, false)).as_deref())
+    Ok(page::reply(&page, origin_of(&target(asked, false)).as_deref()))
 }
 
 /// POST: the button. Only a page of ours knows what to send, and only in its own browser (SEC-028).
