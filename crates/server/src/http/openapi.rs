@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::method::Method;
 use serde_json::{Map, Value, json};
 
 /// Whose request it is.
@@ -49,10 +50,69 @@ pub struct Row {
     pub body: &'static [Member],
     pub status: u16,
     /// Another good answer than that one, for when something else comes first.
-    pub or: Option<u16>,
-    /// Members of the answer; none is an empty body.
+    pub or: Option<(u16, &'static [&'static str])>,
+    /// Members of the answer; none is an empty body. `name`, or `name=shape` where it is not what the name says.
     pub answer: &'static [&'static str],
     pub what: &'static str,
+}
+
+/// What the members of answers are, and the objects in them.
+///
+/// A shape is `text`, `when` (a moment, RFC 3339), `flag`, `number`, `object`, `Method`, or the name of an object;
+/// `[shape]` is a list of them, `?shape` may be `null`, and `one|other` is either.
+pub struct Shapes {
+    pub members: &'static [(&'static str, &'static str)],
+    pub objects: &'static [(&'static str, &'static [(&'static str, &'static str)])],
+}
+
+impl Shapes {
+    fn of(shape: &str) -> Value {
+        if let Some(inner) = shape.strip_prefix('?') {
+            return json!({ "anyOf": [Self::of(inner), { "type": "null" }] });
+        }
+        if let Some(inner) = shape.strip_prefix('[').and_then(|shape| shape.strip_suffix(']')) {
+            return json!({ "type": "array", "items": Self::of(inner) });
+        }
+        if let Some((one, other)) = shape.split_once('|') {
+            return json!({ "anyOf": [Self::of(one), Self::of(other)] });
+        }
+        match shape {
+            "text" => json!({ "type": "string" }),
+            "when" => json!({ "type": "string", "format": "date-time" }),
+            "flag" => json!({ "type": "boolean" }),
+            "number" => json!({ "type": "integer", "minimum": 0 }),
+            "object" => json!({ "type": "object" }),
+            object => json!({ "$ref": format!("#/components/schemas/{object}") }),
+        }
+    }
+
+    /// Exactly these members.
+    fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+        let properties: Map<String, Value> =
+            members.map(|(name, shape)| (name.to_owned(), Self::of(shape))).collect();
+        let required: Vec<_> = properties.keys().cloned().collect();
+        json!({
+            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+        })
+    }
+
+    fn answer(&self, members: &[&'static str]) -> Value {
+        let known = |name: &str| self.members.iter().find(|(one, _)| *one == name).map(|(_, shape)| *shape);
+        Self::object(members.iter().map(|member| {
+            let (name, said) =
+                member.split_once('=').map_or((*member, None), |(name, shape)| (name, Some(shape)));
+            (name, said.or_else(|| known(name)).unwrap_or("object"))
+        }))
+    }
+
+    fn components(&self) -> Map<String, Value> {
+        let method = json!({ "type": "string", "enum": Method::ALL.map(Method::as_str) });
+        let objects = self
+            .objects
+            .iter()
+            .map(|(name, members)| ((*name).to_owned(), Self::object(members.iter().copied())));
+        objects.chain([("Method".to_owned(), method)]).collect()
+    }
 }
 
 /// Rows that belong together.
@@ -115,22 +175,27 @@ impl Member {
 }
 
 impl Row {
-    pub const fn or(self, status: u16) -> Self {
-        Self { or: Some(status), ..self }
+    pub const fn or(self, status: u16, answer: &'static [&'static str]) -> Self {
+        Self { or: Some((status, answer)), ..self }
     }
 
-    fn operation(&self, group: &str) -> Value {
+    /// The names of the answer's members.
+    pub fn answers(&self) -> impl Iterator<Item = &'static str> {
+        self.answer.iter().map(|member| member.split('=').next().unwrap_or(member))
+    }
+
+    fn operation(&self, group: &str, shapes: &Shapes) -> Value {
         let mut operation = json!({
             "tags": [group], "summary": self.what,
             "responses": {
-                self.status.to_string(): self.success(),
+                self.status.to_string(): success(self.what, self.answer, shapes),
                 "default": { "description": "A problem", "content": { "application/problem+json": {
                     "schema": { "$ref": "#/components/schemas/Problem" } } } },
             },
         });
-        if let Some(other) = self.or {
-            operation["responses"][other.to_string()] =
-                json!({ "description": "Not yet: something else first" });
+        if let Some((status, answer)) = self.or {
+            operation["responses"][status.to_string()] =
+                success("Not yet: something else first", answer, shapes);
         }
         if self.by != By::Anybody {
             let by = if self.by == By::Service { "service" } else { "session" };
@@ -162,26 +227,35 @@ impl Row {
         }
         operation
     }
+}
 
-    fn success(&self) -> Value {
-        if self.answer.is_empty() {
-            return json!({ "description": self.what });
-        }
-        let properties: Map<String, Value> =
-            self.answer.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-        let schema = json!({ "type": "object", "properties": properties, "required": self.answer });
-        json!({ "description": self.what, "content": { "application/json": { "schema": schema } } })
+fn success(what: &str, answer: &[&'static str], shapes: &Shapes) -> Value {
+    if answer.is_empty() {
+        return json!({ "description": what });
     }
+    json!({ "description": what, "content": { "application/json": { "schema": shapes.answer(answer) } } })
 }
 
 /// The OpenAPI 3.1 document.
-pub fn document(groups: &[Group], (app, origin): (&str, &str)) -> Value {
+pub fn document(groups: &[Group], shapes: &Shapes, (app, origin): (&str, &str)) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for group in groups {
         for row in group.rows {
-            paths.entry(row.path).or_default().insert(row.method.to_lowercase(), row.operation(group.name));
+            paths
+                .entry(row.path)
+                .or_default()
+                .insert(row.method.to_lowercase(), row.operation(group.name, shapes));
         }
     }
+    let mut schemas = shapes.components();
+    let problem = json!({
+        "type": "object", "required": ["type", "title", "status"],
+        "properties": {
+            "type": { "type": "string" }, "title": { "type": "string" },
+            "status": { "type": "integer" }, "errors": { "type": "array" },
+        },
+    });
+    schemas.insert("Problem".to_owned(), problem);
     json!({
         "openapi": "3.1.0",
         "info": { "title": app, "version": env!("CARGO_PKG_VERSION") },
@@ -192,13 +266,7 @@ pub fn document(groups: &[Group], (app, origin): (&str, &str)) -> Value {
                 "session": { "type": "http", "scheme": "bearer" },
                 "service": { "type": "http", "scheme": "bearer", "description": "A service key, `cs_…`" },
             },
-            "schemas": { "Problem": {
-                "type": "object", "required": ["type", "title", "status"],
-                "properties": {
-                    "type": { "type": "string" }, "title": { "type": "string" },
-                    "status": { "type": "integer" }, "errors": { "type": "array" },
-                },
-            } },
+            "schemas": schemas,
         },
     })
 }

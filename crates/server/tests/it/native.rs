@@ -330,7 +330,7 @@ async fn the_reference_is_served_and_in_the_docs() {
         ));
         for row in group.rows {
             let body: Vec<_> = row.body.iter().map(|one| one.written()).collect();
-            let answer: String = row.answer.iter().map(|name| format!(" `{name}`")).collect();
+            let answer: String = row.answers().map(|name| format!(" `{name}`")).collect();
             text.push_str(&format!(
                 "| {} `{}` | {} | {} | {}{answer}: {} |\n",
                 row.method,
@@ -341,6 +341,11 @@ async fn the_reference_is_served_and_in_the_docs() {
                 row.what
             ));
         }
+    }
+    text.push_str("\n### Objects in answers\n\n| object | members |\n|---|---|\n");
+    for (name, members) in reference::SHAPES.objects {
+        let members: Vec<_> = members.iter().map(|(name, shape)| format!("`{name}` {shape}")).collect();
+        text.push_str(&format!("| {name} | {} |\n", members.join(", ")));
     }
     text.push('\n');
     in_the_docs("api.md", "routes", &text);

@@ -63,5 +63,9 @@ pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {
 
 pub(super) async fn openapi(asked: Asked) -> Result<Reply, No> {
     let config = &asked.ctx().config;
-    Ok(Reply::json(&openapi::document(reference::GROUPS, (&config.app_name, config.origin()))))
+    Ok(Reply::json(&openapi::document(
+        reference::GROUPS,
+        &reference::SHAPES,
+        (&config.app_name, config.origin()),
+    )))
 }

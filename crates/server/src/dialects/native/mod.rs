@@ -11,6 +11,7 @@ mod recovery;
 pub mod reference;
 mod service;
 mod sessions;
+mod shapes;
 mod sign_in;
 mod webhooks;
 mod wire;

@@ -3,11 +3,12 @@
 
 use askama::Template;
 
+use super::shapes;
 use crate::{
     ctx::Ctx,
     http::{
         look::Look,
-        openapi::{By, Group, Kind, Member, may, must, row},
+        openapi::{By, Group, Kind, Member, Shapes, may, must, row},
         page,
         reply::Reply,
     },
@@ -28,36 +29,46 @@ const DOOR: &[Member] = &[
     may("trust_device", Kind::Flag),
 ];
 const CAME: &[&str] = &["session", "user", "trusted_device"];
+/// The second step that comes first.
+const STEP: &[&str] = &["challenge", "methods"];
 const OPTIONS: &[&str] =
     &["ceremony", "challenge", "rpId", "timeout", "userVerification", "allowCredentials"];
-const PERSON: &[&str] =
-    &["external_id", "email", "name", "authenticators", "backup_codes_left", "created_at"];
+const PERSON: &[&str] = &[
+    "external_id",
+    "email",
+    "name",
+    "authenticators=[AuthenticatorOfAPerson]",
+    "backup_codes_left",
+    "created_at",
+];
 const STANDING: &[&str] =
     &["state", "reference", "started_at", "ready_at", "expires_at", "shortened", "from"];
+
+pub const SHAPES: Shapes = Shapes { members: shapes::MEMBERS, objects: shapes::OBJECTS };
 
 #[rustfmt::skip]
 pub const GROUPS: &[Group] = &[
     Group { name: "Coming in", rows: &[
-        row("POST", "/v1/accounts", By::Anybody, &[EMAIL, PASSWORD, may("name", Kind::Text), may("remember", Kind::Flag)], (201, &["user", "session"]), "a new account; `session` is `null` where the address must be verified first"),
-        row("POST", "/v1/sessions", By::Anybody, &[must("email"), PASSWORD, may("remember", Kind::Flag), may("trusted_device", Kind::Text)], (201, CAME), "or 200 `{challenge, methods}`").or(200),
+        row("POST", "/v1/accounts", By::Anybody, &[EMAIL, PASSWORD, may("name", Kind::Text), may("remember", Kind::Flag)], (201, &["user", "session=?NewSession"]), "a new account; `session` is `null` where the address must be verified first"),
+        row("POST", "/v1/sessions", By::Anybody, &[must("email"), PASSWORD, may("remember", Kind::Flag), may("trusted_device", Kind::Text)], (201, CAME), "or 200 `{challenge, methods}`").or(200, STEP),
         row("POST", "/v1/sessions/passkey/options", By::Anybody, &[], (200, OPTIONS), "for `navigator.credentials.get()`"),
-        row("POST", "/v1/sessions/passkey", By::Anybody, &[must("ceremony"), RESPONSE, may("remember", Kind::Flag)], (201, CAME), "as `/v1/sessions`").or(200),
+        row("POST", "/v1/sessions/passkey", By::Anybody, &[must("ceremony"), RESPONSE, may("remember", Kind::Flag)], (201, CAME), "as `/v1/sessions`").or(200, STEP),
         row("POST", "/v1/sessions/mail/code", By::Anybody, &[EMAIL, may("browser", Kind::Text)], (202, &["browser"]), "mails a code; keep `browser`, it comes back with the code"),
-        row("POST", "/v1/sessions/mail", By::Anybody, &[must("email"), must("code"), must("browser"), may("name", Kind::Text), may("trusted_device", Kind::Text)], (201, CAME), "as `/v1/sessions`").or(200),
+        row("POST", "/v1/sessions/mail", By::Anybody, &[must("email"), must("code"), must("browser"), may("name", Kind::Text), may("trusted_device", Kind::Text)], (201, CAME), "as `/v1/sessions`").or(200, STEP),
         row("POST", "/v1/challenge", By::Anybody, &[must("challenge")], (200, &["methods", "backup_codes_left"]), "what it may be answered with"),
         row("POST", "/v1/challenge/code", By::Anybody, &[must("challenge"), may("method", Kind::Text)], (202, &[]), "mails a code, or texts one for `sms_code`"),
         row("POST", "/v1/challenge/passkey/options", By::Anybody, &[must("challenge")], (200, OPTIONS), "for the second step"),
-        row("POST", "/v1/challenge/verify", By::Anybody, DOOR, (201, CAME), "the second step: `code`, or `ceremony` and `response`").or(200),
+        row("POST", "/v1/challenge/verify", By::Anybody, DOOR, (201, CAME), "the second step: `code`, or `ceremony` and `response`").or(200, STEP),
         row("POST", "/v1/password-reset", By::Anybody, &[EMAIL], (202, &[]), "mails a link to the hosted page, whoever that is"),
         row("POST", "/v1/password-reset/complete", By::Anybody, &[must("token"), must("new")], (204, &[]), "all sessions end, the second factor stays"),
     ] },
     Group { name: "The session", rows: &[
-        row("GET", "/v1/session", By::Enrolling, &[], (200, &["session", "user"]), "what it is worth: `acr`, `amr`, `proofs`, `scope`"),
+        row("GET", "/v1/session", By::Enrolling, &[], (200, &["session=Session", "user"]), "what it is worth: `acr`, `amr`, `proofs`, `scope`"),
         row("DELETE", "/v1/session", By::Anybody, &[], (204, &[]), "signs out"),
         row("POST", "/v1/session/step-up", By::Session, &[], (200, &["methods", "backup_codes_left", "acr", "max_age"]), "what would count as a fresh proof"),
         row("POST", "/v1/session/step-up/code", By::Session, &[may("method", Kind::Text)], (202, &[]), "mails or texts a code"),
         row("POST", "/v1/session/step-up/passkey/options", By::Session, &[], (200, OPTIONS), "its person must be verified"),
-        row("POST", "/v1/session/step-up/verify", By::Session, PROOF, (200, &["session"]), "with a new token if the session rose"),
+        row("POST", "/v1/session/step-up/verify", By::Session, PROOF, (200, &["session=Session|NewSession"]), "with a new token if the session rose"),
         row("GET", "/v1/sessions", By::Session, &[], (200, &["sessions"]), "all of the person's"),
         row("DELETE", "/v1/sessions", By::Session, &[], (204, &[]), "ends the others"),
         row("DELETE", "/v1/sessions/{id}", By::Session, &[], (204, &[]), "ends one"),
@@ -68,21 +79,21 @@ pub const GROUPS: &[Group] = &[
     ] },
     Group { name: "Account and factors", rows: &[
         row("PATCH", "/v1/account", By::Session, &[may("name", Kind::Text)], (200, &["user"]), "changes the name"),
-        row("DELETE", "/v1/account", By::Fresh, &[may("password", Kind::Text)], (204, &[]), "or 202 where a mail asks once more").or(202),
-        row("POST", "/v1/account/password", By::Session, &[must("current"), must("new")], (200, &["session"]), "other sessions and trusted devices end"),
+        row("DELETE", "/v1/account", By::Fresh, &[may("password", Kind::Text)], (204, &[]), "or 202 where a mail asks once more").or(202, &[]),
+        row("POST", "/v1/account/password", By::Session, &[must("current"), must("new")], (200, &["session=?NewSession"]), "other sessions and trusted devices end"),
         row("GET", "/v1/authenticators", By::Enrolling, &[], (200, &["authenticators", "preferred", "required", "allowed", "backup_codes_left"]), "what is enrolled, and what would count"),
         row("POST", "/v1/authenticators/totp", By::Enrolling, &[may("password", Kind::Text)], (201, &["uri", "secret", "qr"]), "begins; nothing is in force yet"),
-        row("POST", "/v1/authenticators/totp/confirm", By::Enrolling, &[must("code")], (200, &["session", "backup_codes"]), "the first code puts it in force"),
+        row("POST", "/v1/authenticators/totp/confirm", By::Enrolling, &[must("code")], (200, &["session=?NewSession", "backup_codes"]), "the first code puts it in force"),
         row("POST", "/v1/authenticators/sms", By::Enrolling, &[must("phone")], (202, &[]), "texts a code to the number, which has its country"),
-        row("POST", "/v1/authenticators/sms/confirm", By::Enrolling, &[must("code")], (200, &["session", "backup_codes"]), "puts it in force"),
-        row("POST", "/v1/authenticators/email", By::Enrolling, &[PASSWORD], (200, &["session"]), "codes by mail"),
-        row("DELETE", "/v1/authenticators/{method}", By::Fresh, &[], (200, &["session"]), "removes a method"),
+        row("POST", "/v1/authenticators/sms/confirm", By::Enrolling, &[must("code")], (200, &["session=?NewSession", "backup_codes"]), "puts it in force"),
+        row("POST", "/v1/authenticators/email", By::Enrolling, &[PASSWORD], (200, &["session=?NewSession"]), "codes by mail"),
+        row("DELETE", "/v1/authenticators/{method}", By::Fresh, &[], (200, &["session=?NewSession"]), "removes a method"),
         row("POST", "/v1/backup-codes", By::Fresh, &[], (201, &["backup_codes"]), "the earlier ones are void"),
         row("GET", "/v1/passkeys", By::Session, &[], (200, &["passkeys"]), "the passkeys"),
-        row("POST", "/v1/passkeys/options", By::Enrolling, &[], (200, &["ceremony", "challenge", "rp", "user", "pubKeyCredParams", "timeout", "attestation", "excludeCredentials", "authenticatorSelection"]), "for `navigator.credentials.create()`"),
-        row("POST", "/v1/passkeys", By::Enrolling, &[must("ceremony"), RESPONSE, may("name", Kind::Text)], (201, &["passkey", "session", "backup_codes"]), "registers"),
+        row("POST", "/v1/passkeys/options", By::Enrolling, &[], (200, &["ceremony", "challenge", "rp", "user=object", "pubKeyCredParams", "timeout", "attestation", "excludeCredentials", "authenticatorSelection"]), "for `navigator.credentials.create()`"),
+        row("POST", "/v1/passkeys", By::Enrolling, &[must("ceremony"), RESPONSE, may("name", Kind::Text)], (201, &["passkey=?Passkey", "session=?NewSession", "backup_codes"]), "registers"),
         row("PATCH", "/v1/passkeys/{id}", By::Fresh, &[must("name")], (204, &[]), "names one"),
-        row("DELETE", "/v1/passkeys/{id}", By::Fresh, &[], (200, &["session"]), "removes one"),
+        row("DELETE", "/v1/passkeys/{id}", By::Fresh, &[], (200, &["session=?NewSession"]), "removes one"),
     ] },
     Group { name: "Recovery", rows: &[
         row("POST", "/v1/recovery", By::Anybody, &[may("email", Kind::Email), may("challenge", Kind::Text)], (202, &[]), "mails the link, whoever that is"),
@@ -95,18 +106,18 @@ pub const GROUPS: &[Group] = &[
         row("GET", "/v1/organisations", By::Session, &[], (200, &["organisations"]), "one's own, with role and rules"),
         row("PATCH", "/v1/organisation", By::Administrator, &[may("second_factor_required", Kind::Flag), may("methods", Kind::Texts), may("trust_lasts_days", Kind::Number), may("recovery_wait_hours", Kind::Number)], (200, &["organisations"]), "changes its rules"),
         row("POST", "/v1/members/{id}/reset", By::Administrator, &[may("require", Kind::Flag), may("reason", Kind::Text)], (204, &[]), "every factor and session of the member is gone"),
-        row("GET", "/v1/members/{id}/recovery", By::Administrator, &[], (200, &["recovery"]), "the open one"),
+        row("GET", "/v1/members/{id}/recovery", By::Administrator, &[], (200, &["recovery=?MemberRecovery"]), "the open one"),
         row("POST", "/v1/members/{id}/recovery/shorten", By::Administrator, &[must("reference"), must("reason")], (200, &["recovery"]), "to an hour; of privileged people another administrator must agree"),
         row("POST", "/v1/members/{id}/recovery/approve", By::Administrator, &[], (200, &["recovery"]), "agrees"),
     ] },
     Group { name: "Service keys", rows: &[
         row("GET", "/v1/service-keys", By::Session, &[], (200, &["service_keys"]), "those of the organisation that one administers"),
-        row("POST", "/v1/service-keys", By::Administrator, &[must("name"), may("return_urls", Kind::Texts)], (201, &["id", "name", "key", "organisation", "return_urls", "created_at", "expires_at"]), "`key` is shown once; people read `name` when they are asked"),
+        row("POST", "/v1/service-keys", By::Administrator, &[must("name"), may("return_urls", Kind::Texts)], (201, &["id", "name", "key", "organisation", "return_urls", "created_at", "expires_at", "last_used_at"]), "`key` is shown once; people read `name` when they are asked"),
         row("DELETE", "/v1/service-keys/{id}", By::Administrator, &[], (204, &[]), "dead at once"),
     ] },
     Group { name: "Webhooks", rows: &[
         row("GET", "/v1/webhooks", By::Session, &[], (200, &["webhooks"]), "those of the organisation that one administers, and how the last attempt went"),
-        row("POST", "/v1/webhooks", By::Administrator, &[must("url"), may("kinds", Kind::Texts)], (201, &["id", "url", "kinds", "secret", "created_at"]), "`secret` checks signatures and is shown once; `kinds` such as `authenticator` or `recovery.begun`"),
+        row("POST", "/v1/webhooks", By::Administrator, &[must("url"), may("kinds", Kind::Texts)], (201, &["id", "url", "kinds", "secret", "created_at", "last_sent_at", "last_failure"]), "`secret` checks signatures and is shown once; `kinds` such as `authenticator` or `recovery.begun`"),
         row("DELETE", "/v1/webhooks/{id}", By::Administrator, &[], (204, &[]), "nothing more is sent"),
     ] },
     Group { name: "For applications with a login of their own", rows: &[
@@ -122,7 +133,7 @@ pub const GROUPS: &[Group] = &[
         row("DELETE", "/v1/service/users/{id}/authenticators/{method}", By::Service, &[], (204, &[]), "removes a method"),
     ] },
     Group { name: "This reference", rows: &[
-        row("GET", "/v1/openapi.json", By::Anybody, &[], (200, &["openapi", "info", "paths", "components"]), "as OpenAPI 3.1"),
+        row("GET", "/v1/openapi.json", By::Anybody, &[], (200, &["openapi", "info", "servers", "paths", "components"]), "as OpenAPI 3.1"),
     ] },
 ];
 
@@ -132,12 +143,13 @@ struct Docs<'a> {
     look: Look,
     title: Text,
     groups: &'a [Group],
+    objects: &'a [(&'static str, &'static [(&'static str, &'static str)])],
 }
 
 /// The same for people.
 pub fn page(ctx: &Ctx) -> Reply {
     let look = Look::new(&ctx.config.app_name, Language::English);
-    page::reply(&Docs { look, title: Text::plain("The API"), groups: GROUPS }, None)
+    page::reply(&Docs { look, title: Text::plain("The API"), groups: GROUPS, objects: SHAPES.objects }, None)
 }
 
 #[cfg(test)]
@@ -159,5 +171,29 @@ mod tests {
         described.sort();
         served.sort();
         assert_eq!(described, served);
+    }
+
+    /// Nothing is left to be "an object", and no shape is named that is not there.
+    #[test]
+    fn every_member_of_every_answer_has_a_shape() {
+        let known = |name: &str| shapes::MEMBERS.iter().any(|(one, _)| *one == name);
+        let plain = ["text", "when", "flag", "number", "object", "Method"];
+        let named = |shape: &str| {
+            for name in shape.trim_matches(['?', '[', ']']).split('|') {
+                let there = shapes::OBJECTS.iter().any(|(one, _)| *one == name);
+                assert!(there || plain.contains(&name), "{shape}");
+            }
+        };
+        for row in GROUPS.iter().flat_map(|group| group.rows) {
+            let other = row.or.map_or(&[][..], |(_, answer)| answer);
+            for member in row.answer.iter().chain(other) {
+                match member.split_once('=') {
+                    Some((_, shape)) => named(shape),
+                    None => assert!(known(member), "{} {}: {member}", row.method, row.path),
+                }
+            }
+        }
+        let inside = shapes::OBJECTS.iter().flat_map(|(_, members)| members.iter());
+        shapes::MEMBERS.iter().chain(inside).for_each(|(_, shape)| named(shape));
     }
 }
