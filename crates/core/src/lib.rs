@@ -13,6 +13,7 @@ pub mod denied;
 pub mod entropy;
 pub mod event;
 pub mod ids;
+pub mod language;
 pub mod lockout;
 pub mod mail_sign_in;
 pub mod message;

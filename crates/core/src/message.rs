@@ -1,10 +1,12 @@
-//! What people are told by mail or text message, as facts: the wording lives in `templates/mail/`.
+//! What people are told by mail or text message, as facts: the wording lives in `templates/words/`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{ids::WebhookId, method::Method, secret::Secret, session::Visitor, time::Timestamp};
+use crate::{
+    ids::WebhookId, language::Language, method::Method, secret::Secret, session::Visitor, time::Timestamp,
+};
 
 /// One message to one destination, decided inside a transaction and delivered after its commit (SEC-034).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,6 +17,11 @@ pub struct Letter {
     pub message: Message,
     /// After this it is not sent any more: a code that has expired only confuses.
     pub expires_at: Timestamp,
+    #[serde(default)]
+    pub language: Language,
+    /// The name that the recipient knows us by, where it is not the server's own.
+    #[serde(default)]
+    pub sender: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,7 +212,7 @@ mod tests {
     use super::*;
 
     fn visitor(user_agent: &str) -> Visitor {
-        Visitor { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
+        Visitor { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned(), language: None }
     }
 
     fn letter(message: Message) -> Letter {
@@ -214,6 +221,8 @@ mod tests {
             recipient_name: "Jo".to_owned(),
             message,
             expires_at: Timestamp::from_seconds(600),
+            language: Language::default(),
+            sender: None,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{
     assurance::Proofs,
     denied::Denied,
     ids::{SessionId, UserId},
+    language::Language,
     time::{DAY, HOUR, Timestamp},
 };
 
@@ -31,6 +32,9 @@ pub const YOUNG: Duration = Duration::from_secs(24 * HOUR.as_secs());
 pub struct Visitor {
     pub ip: String,
     pub user_agent: String,
+    /// What their browser wants to be spoken to in; programs and records say nothing of it.
+    #[serde(default, skip_serializing)]
+    pub language: Option<Language>,
 }
 
 impl Visitor {
@@ -239,7 +243,7 @@ mod tests {
     }
 
     fn visitor(user_agent: &str) -> Visitor {
-        Visitor { ip: String::new(), user_agent: user_agent.to_owned() }
+        Visitor { ip: String::new(), user_agent: user_agent.to_owned(), language: None }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::{
     ids::{OrganisationId, UserId},
+    language::Language,
     method::Method,
     time::Timestamp,
 };
@@ -33,6 +34,8 @@ pub struct User {
     pub security_version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// What they were last seen to want to be spoken to in.
+    pub language: Option<Language>,
     /// Set for people of an application that keeps its own accounts and asks here for the second factor alone.
     pub external: Option<Box<External>>,
 }
@@ -69,6 +72,7 @@ impl User {
             security_version: 0,
             created_at: now,
             updated_at: now,
+            language: None,
             external: None,
         }
     }

@@ -206,6 +206,7 @@ impl Town {
             security_version: 0,
             created_at: START,
             updated_at: START,
+            language: None,
             external: None,
         };
         let mut town = Self {

@@ -101,6 +101,7 @@ impl Siege {
             security_version: 0,
             created_at: START,
             updated_at: START,
+            language: None,
             external: None,
         };
         let seed = Secret::new(SEED.to_vec());

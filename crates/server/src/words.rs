@@ -3,107 +3,78 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use countersign_core::{method::Method, session::Visitor};
+use countersign_core::{language::Language, method::Method, session::Visitor};
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
-
-/// What pages speak. Whoever adds one adds its file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    #[default]
-    English,
-    German,
-}
 
 struct Spoken {
     language: Language,
-    /// As `lang` and `Accept-Language` have it (RFC 5646).
-    tag: &'static str,
-    /// What those who speak it call it.
-    name: &'static str,
     messages: FluentBundle<FluentResource>,
 }
 
 static SPOKEN: LazyLock<[Spoken; 2]> = LazyLock::new(|| {
-    let spoken = |language, tag, name, file| Spoken { language, tag, name, messages: bundle(tag, file) };
-    [
-        spoken(Language::English, "en", "English", include_str!("../../../templates/words/en.ftl")),
-        spoken(Language::German, "de", "Deutsch", include_str!("../../../templates/words/de.ftl")),
-    ]
+    let spoken = |language, files| Spoken { language, messages: bundle(language, files) };
+    [spoken(Language::English, ENGLISH), spoken(Language::German, GERMAN)]
 });
 
+/// What pages say, and what letters do.
+const ENGLISH: [&str; 2] = [
+    include_str!("../../../templates/words/en.ftl"),
+    include_str!("../../../templates/words/letters.en.ftl"),
+];
+const GERMAN: [&str; 2] = [
+    include_str!("../../../templates/words/de.ftl"),
+    include_str!("../../../templates/words/letters.de.ftl"),
+];
+
 /// Files that cannot be read say less, and a test says so.
-fn bundle(tag: &str, file: &str) -> FluentBundle<FluentResource> {
-    let mut bundle = FluentBundle::new_concurrent(tag.parse().into_iter().collect());
+fn bundle(language: Language, files: [&str; 2]) -> FluentBundle<FluentResource> {
+    let mut bundle = FluentBundle::new_concurrent(language.tag().parse().into_iter().collect());
     // Both are written from left to right, and what stands in a sentence is a name, a number or a date.
     bundle.set_use_isolating(false);
-    let (Ok(read) | Err((read, _))) = FluentResource::try_new(file.to_owned());
-    bundle.add_resource_overriding(read);
+    for file in files {
+        let (Ok(read) | Err((read, _))) = FluentResource::try_new(file.to_owned());
+        bundle.add_resource_overriding(read);
+    }
     bundle
 }
 
-impl Language {
-    pub const ALL: [Self; 2] = [Self::English, Self::German];
-
-    fn spoken(self) -> &'static Spoken {
-        let known = SPOKEN.iter().find(|spoken| spoken.language == self);
-        known.unwrap_or(&SPOKEN[0])
-    }
-
-    pub fn tag(self) -> &'static str {
-        self.spoken().tag
-    }
-
-    pub fn name(self) -> &'static str {
-        self.spoken().name
-    }
-
-    /// Of a tag such as "de-AT": the region says nothing that we tell apart.
-    pub fn of_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split('-').next().unwrap_or_default().trim();
-        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
-    }
-
-    /// What a browser likes best of what there is (RFC 9110 §12.5.4); English where it likes nothing of it.
-    pub fn accepted(listed: &str) -> Self {
-        let weighed = |range: &str| {
-            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
-            (weight > 0.0).then_some((Self::of_tag(tag)?, weight))
-        };
-        let best = listed.split(',').take(20).filter_map(weighed).reduce(|best, next| {
-            // Of two that are liked as much, the first.
-            if next.1 > best.1 { next } else { best }
+/// In its own language, else in English, else by its name.
+fn found(language: Language, id: &str, part: Option<&str>, args: Option<&FluentArgs<'_>>) -> String {
+    let own = SPOKEN.iter().find(|spoken| spoken.language == language);
+    for spoken in own.into_iter().chain(&SPOKEN[..1]) {
+        let message = spoken.messages.get_message(id);
+        let pattern = message.and_then(|message| match part {
+            Some(part) => message.get_attribute(part).map(|attribute| attribute.value()),
+            None => message.value(),
         });
-        best.map_or(Self::English, |(language, _)| language)
-    }
-
-    /// A message with nothing in it.
-    pub fn t(self, id: &str) -> String {
-        self.said(id, None)
-    }
-
-    pub fn say(self, text: &Text) -> String {
-        match text {
-            Text::Plain(text) => text.clone(),
-            Text::Message(id, parts) => {
-                let mut args = FluentArgs::with_capacity(parts.len());
-                for (name, part) in parts {
-                    args.set(*name, part.value(self));
-                }
-                self.said(id, Some(&args))
-            }
+        if let Some(pattern) = pattern {
+            let mut faults = Vec::new();
+            return spoken.messages.format_pattern(pattern, args, &mut faults).into_owned();
         }
     }
+    id.to_owned()
+}
 
-    fn said(self, id: &str, args: Option<&FluentArgs<'_>>) -> String {
-        for spoken in [self.spoken(), &SPOKEN[0]] {
-            let pattern = spoken.messages.get_message(id).and_then(|message| message.value());
-            if let Some(pattern) = pattern {
-                let mut faults = Vec::new();
-                return spoken.messages.format_pattern(pattern, args, &mut faults).into_owned();
+/// A message with nothing in it.
+pub fn plain(language: Language, id: &str) -> String {
+    found(language, id, None, None)
+}
+
+pub fn say(language: Language, text: &Text) -> String {
+    part(language, text, None)
+}
+
+/// What a message has beside what it says: a letter's text, below its subject.
+pub fn part(language: Language, text: &Text, name: Option<&str>) -> String {
+    match text {
+        Text::Plain(text) => text.clone(),
+        Text::Message(id, parts) => {
+            let mut args = FluentArgs::with_capacity(parts.len());
+            for (name, part) in parts {
+                args.set(*name, part.value(language));
             }
+            found(language, id, name, Some(&args))
         }
-        id.to_owned()
     }
 }
 
@@ -131,7 +102,7 @@ impl Part {
         match self {
             Self::Number(number) => FluentValue::from(*number),
             Self::Word(word) => FluentValue::from(word.as_str()),
-            Self::Text(text) => FluentValue::from(language.say(text)),
+            Self::Text(text) => FluentValue::from(say(language, text)),
         }
     }
 }
@@ -169,6 +140,14 @@ impl From<&'static str> for Text {
 impl Text {
     pub fn plain(text: impl Into<String>) -> Self {
         Self::Plain(text.into())
+    }
+
+    /// Another message with the same in it.
+    pub fn named(self, id: &'static str) -> Self {
+        match self {
+            Self::Message(_, parts) => Self::Message(id, parts),
+            plain => plain,
+        }
     }
 
     /// The message with something in it.
@@ -232,10 +211,13 @@ mod tests {
 
     use super::*;
 
-    const FILES: [(&str, &str); 2] = [
-        ("en", include_str!("../../../templates/words/en.ftl")),
-        ("de", include_str!("../../../templates/words/de.ftl")),
-    ];
+    fn files(language: Language) -> String {
+        match language {
+            Language::English => ENGLISH,
+            Language::German => GERMAN,
+        }
+        .concat()
+    }
 
     /// Each message with the names of what stands in it.
     fn messages(file: &str) -> BTreeMap<String, BTreeSet<String>> {
@@ -259,12 +241,14 @@ mod tests {
 
     #[test]
     fn every_language_says_everything_with_the_same_in_it() {
-        for (tag, file) in FILES {
-            assert!(FluentResource::try_new(file.to_owned()).is_ok(), "{tag}");
-            let (these, first) = (messages(file), messages(FILES[0].1));
-            let differing: Vec<_> =
-                first.iter().filter(|(id, parts)| these.get(*id) != Some(parts)).collect();
-            assert_eq!((these.len(), differing), (first.len(), Vec::new()), "{tag}");
+        let first = messages(&files(Language::English));
+        for language in Language::ALL {
+            let these = messages(&files(language));
+            assert!(FluentResource::try_new(files(language)).is_ok(), "{language:?}");
+            // A sentence may do without something, but there is nothing else to be had.
+            let fits = |id: &String, parts| these.get(id).is_some_and(|own| own.is_subset(parts));
+            let differing: Vec<_> = first.iter().filter(|(id, parts)| !fits(id, parts)).collect();
+            assert_eq!((these.len(), differing), (first.len(), Vec::new()), "{language:?}");
         }
     }
 
@@ -287,11 +271,12 @@ mod tests {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let pages = text_below(&here.join("../../templates/pages"));
         let code = text_below(&here.join("src"));
-        let known = messages(FILES[0].1);
+        let english = files(Language::English);
+        let known = messages(&english);
         for id in known.keys() {
             let quoted = format!("\"{id}\"");
             // Some stand in others.
-            let within = FILES[0].1.contains(&format!("{{ {id} }}"));
+            let within = english.contains(&format!("{{ {id} }}"));
             assert!(within || pages.contains(&quoted) || code.contains(&quoted), "nobody says {id}");
         }
         for call in ["look.t(\"", "look.count(\"", "look.to(\""] {
@@ -312,7 +297,7 @@ mod tests {
 
     #[test]
     fn numbers_choose_their_plural_and_spans_their_unit() {
-        let said = |language: Language, text: Text| language.say(&text);
+        let said = |language: Language, text: Text| say(language, &text);
         let left = |number: u64| Text::from("account-codes-left").with("number", number);
         assert_eq!(said(Language::English, left(0)), "You have none left. Make new ones.");
         assert_eq!(said(Language::English, left(1)), "You have 1 left. Make new ones.");
@@ -334,33 +319,20 @@ mod tests {
 
     #[test]
     fn browsers_are_said_as_each_language_says_them() {
-        let visitor = |agent: &str, ip: &str| Visitor { ip: ip.to_owned(), user_agent: agent.to_owned() };
+        let visitor = |agent: &str, ip: &str| Visitor {
+            ip: ip.to_owned(),
+            user_agent: agent.to_owned(),
+            language: None,
+        };
         let safari = visitor("Mozilla/5.0 (iPhone) Safari/604.1", "192.0.2.1");
-        assert_eq!(Language::English.say(&browser(&safari)), safari.browser());
-        assert_eq!(Language::German.say(&browser_at(&safari)), "Safari auf einem iPhone, 192.0.2.1");
-        assert_eq!(Language::English.say(&browser_at(&visitor("", ""))), "An app");
-    }
-
-    #[test]
-    fn browsers_get_what_they_like_best_of_what_there_is() {
-        for (listed, expected) in [
-            ("", Language::English),
-            ("de", Language::German),
-            ("de-AT,de;q=0.9,en;q=0.8", Language::German),
-            ("en;q=0.2, de;q=0.8", Language::German),
-            ("fr, de;q=0.5", Language::German),
-            ("de;q=0, en;q=0.1", Language::English),
-            ("fr, *", Language::English),
-            ("de;q=x", Language::English),
-            ("DE-de ; q=1", Language::German),
-        ] {
-            assert_eq!(Language::accepted(listed), expected, "{listed}");
-        }
+        assert_eq!(say(Language::English, &browser(&safari)), safari.browser());
+        assert_eq!(say(Language::German, &browser_at(&safari)), "Safari auf einem iPhone, 192.0.2.1");
+        assert_eq!(say(Language::English, &browser_at(&visitor("", ""))), "An app");
     }
 
     #[test]
     fn what_is_said_of_a_name_is_not_a_message() {
-        let said = Language::English.say(&Text::from("link-lead").with("email", "{ $email } \u{2068}<b>"));
+        let said = say(Language::English, &Text::from("link-lead").with("email", "{ $email } \u{2068}<b>"));
         assert_eq!(said, "Sign in as { $email } \u{2068}<b>.");
     }
 }

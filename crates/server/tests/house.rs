@@ -19,7 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("qr",           &["fault"]),
     ("words",        &[]),
     ("store",        &["fault", "config", "vault"]),
-    ("delivery",     &["clock", "fault", "config", "vault", "store"]),
+    ("delivery",     &["clock", "fault", "config", "vault", "store", "words"]),
     ("ctx",          &["clock", "dice", "fault", "config", "vault", "hashing", "store", "delivery"]),
     ("operations",   &["config", "dice", "fault", "vault", "store", "ctx"]),
     ("http",         &["fault", "config", "vault", "words", "ctx"]),

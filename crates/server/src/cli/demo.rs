@@ -155,7 +155,8 @@ async fn perform(mut config: Config) -> Result<(), Fault> {
 /// Somebody with a second factor: found, or signed up and enrolled as anybody would be. Whoever played with the
 /// account before may have left it in any state that has this password.
 async fn ensure_person(ctx: &Ctx) -> Result<(), Fault> {
-    let visitor = Visitor { ip: "127.0.0.1".to_owned(), user_agent: "countersign demo".to_owned() };
+    let visitor =
+        Visitor { ip: "127.0.0.1".to_owned(), user_agent: "countersign demo".to_owned(), language: None };
     let new = SignUp {
         name: "Demo".to_owned(),
         email: EMAIL.to_owned(),

@@ -1,20 +1,22 @@
-//! Words for messages: fills the templates under `templates/mail/`.
+//! Words for messages, in the recipient's language: `templates/words/letters.*.ftl`.
 //!
-//! The first line of a mail template is its subject, the rest its text. The HTML is laid out from the
-//! text, so the two cannot say different things.
+//! The HTML is laid out from the text, so the two cannot say different things.
 
 use std::net::IpAddr;
 
 use askama::Template;
 use countersign_core::{
-    message::{CodePurpose, Letter, Message, Notice, RecoveryLinks, RecoveryNews},
-    method::Method,
+    language::Language,
+    message::{CodePurpose, Letter, Message, Notice, RecoveryNews},
     secret::Secret,
     session::Visitor,
     time::Timestamp,
 };
 
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    words::{self, Text},
+};
 
 /// A mail in words. Subjects carry no secret: they show on locked screens and in the logs of mail servers.
 #[derive(Clone, Debug)]
@@ -25,118 +27,172 @@ pub struct Sheet {
 }
 
 pub fn mail(app: &str, letter: &Letter) -> Result<Sheet, Fault> {
-    let page = fill(app, letter)?;
-    let (subject, text) = page.split_once("\n\n").unwrap_or((&page, ""));
-    let subject = one_line(subject);
+    let (text, more) = said(app, letter)?;
+    let language = letter.language;
+    let subject = one_line(&words::say(language, &text));
+    let mut page = greeting(language, &letter.recipient_name);
+    for paragraph in [words::part(language, &text, Some("text"))].into_iter().chain(more) {
+        page.push_str("\n\n");
+        page.push_str(&paragraph);
+    }
     let secrets = secrets_of(&letter.message);
-    let paragraphs = text
+    let paragraphs = page
         .split("\n\n")
         .map(str::trim)
         .map(|paragraph| match secrets.iter().find(|secret| secret.text() == paragraph) {
             Some(SecretPart::Code(_)) => Paragraph::Code(paragraph),
-            Some(SecretPart::Link(_, action)) => Paragraph::Link { url: paragraph, action },
+            Some(SecretPart::Link(_, action)) => {
+                Paragraph::Link { url: paragraph, action: words::plain(language, action) }
+            }
             None => Paragraph::Prose(paragraph.replace('\n', " ")),
         })
         .collect();
-    let html = wording(&LetterHtml { subject: &subject, paragraphs })?;
-    Ok(Sheet { text: Secret::new(format!("{}\n", text.trim())), html: Secret::new(html), subject })
+    let copy = words::plain(language, "letter-copy");
+    let html = LetterHtml { tag: language.tag(), subject: &subject, copy: &copy, paragraphs };
+    let html = html.render().map_err(|error| Fault::internal("a message template").because(error))?;
+    Ok(Sheet { text: Secret::new(format!("{}\n", page.trim())), html: Secret::new(html), subject })
 }
 
 /// One short message: most phones show about 160 characters.
 pub fn sms(app: &str, letter: &Letter) -> Result<Secret<String>, Fault> {
+    let headline = || mail(app, letter).map(|sheet| sheet.subject);
     let text = match (&letter.message, secrets_of(&letter.message).first()) {
-        (Message::OneTimeCode { code, purpose, minutes, from }, _) => wording(&SmsCodeText {
-            app,
-            code: code.expose(),
-            purpose: *purpose,
-            minutes: counted(*minutes, "minute"),
-            browser: from.browser(),
-            ip: address(from),
-        })?,
+        (Message::OneTimeCode { .. }, _) => said(app, letter)?.0.named("text-code"),
         (_, Some(SecretPart::Link(url, _))) => {
-            wording(&SmsLinkText { headline: &mail(app, letter)?.subject, url: url.expose() })?
+            Text::from("text-link").with("headline", headline()?).with("url", url.expose().as_str())
         }
-        _ => wording(&SmsNoticeText { headline: &mail(app, letter)?.subject })?,
+        _ => Text::from("text-notice").with("headline", headline()?),
     };
-    Ok(Secret::new(text.trim().to_owned()))
+    Ok(Secret::new(words::say(letter.language, &text)))
 }
 
-/// Subject and text in one page.
-fn fill(app: &str, letter: &Letter) -> Result<String, Fault> {
-    let greeting = greeting(&letter.recipient_name);
-    match &letter.message {
-        Message::OneTimeCode { code, purpose, minutes, from } => wording(&CodeText {
-            app,
-            greeting,
-            code: code.expose(),
-            purpose: *purpose,
-            minutes: counted(*minutes, "minute"),
-            browser: from.browser(),
-            ip: address(from),
-        }),
-        Message::MagicLink { url, purpose, minutes, from } => wording(&MagicLinkText {
-            app,
-            greeting,
-            url: url.expose(),
-            purpose: *purpose,
-            minutes: counted(*minutes, "minute"),
-            browser: from.browser(),
-            ip: address(from),
-        }),
-        Message::Event { .. } => Err(Fault::internal("an event is for programs and has no words")),
+/// What a letter says, and the paragraphs below it.
+fn said(app: &str, letter: &Letter) -> Result<(Text, Vec<String>), Fault> {
+    let (app, language) = (letter.sender.as_deref().unwrap_or(app), letter.language);
+    let start = |id: &'static str| Text::from(id).with("app", app);
+    Ok(match &letter.message {
+        Message::OneTimeCode { code, purpose, minutes, from } => {
+            let text = from_where(start("letter-code"), from).with("code", code.expose().as_str());
+            (text.with("purpose", purpose_of(*purpose)).with("number", u64::from(*minutes)), vec![])
+        }
+        Message::MagicLink { url, purpose, minutes, from } => {
+            let text = from_where(start("letter-link"), from).with("url", url.expose().as_str());
+            (text.with("purpose", purpose_of(*purpose)).with("number", u64::from(*minutes)), vec![])
+        }
+        Message::Event { .. } => {
+            return Err(Fault::internal("an event is for programs and has no words"));
+        }
         Message::VerifyEmail { url, hours } => {
-            wording(&VerifyEmailText { app, greeting, url: url.expose(), hours: counted(*hours, "hour") })
+            let text = start("letter-verify").with("url", url.expose().as_str());
+            (text.with("number", u64::from(*hours)), vec![])
         }
         Message::ChangeEmail { url, new_email } => {
-            wording(&ChangeEmailText { app, greeting, url: url.expose(), new_email: one_line(new_email) })
+            let text = start("letter-change").with("url", url.expose().as_str());
+            (text.with("email", one_line(new_email)), vec![])
         }
         Message::ChangeEmailNotice { new_email } => {
-            wording(&ChangeEmailNoticeText { app, greeting, new_email: one_line(new_email) })
+            (start("letter-changing").with("email", one_line(new_email)), vec![])
         }
-        Message::ResetPassword { url, minutes } => wording(&ResetPasswordText {
-            app,
-            greeting,
-            url: url.expose(),
-            minutes: counted(*minutes, "minute"),
-        }),
-        Message::DeleteAccount { url } => wording(&DeleteAccountText { app, greeting, url: url.expose() }),
-        Message::Recover { url, minutes, from } => wording(&RecoverText {
-            app,
-            greeting,
-            url: url.expose(),
-            minutes: counted(*minutes, "minute"),
-            browser: from.browser(),
-            ip: address(from),
-        }),
-        Message::Recovery { what, links, ready_at, from, at } => wording(&RecoveryText {
-            app,
-            greeting,
-            what: *what,
-            links: links.as_ref(),
-            ready_at: minute_of(*ready_at),
-            browser: from.browser(),
-            ip: address(from),
-            at: minute_of(*at),
-        }),
-        Message::Notice { what, from, at, external } => wording(&NoticeText {
-            external: *external,
-            app,
-            greeting,
-            what: *what,
-            browser: from.browser(),
-            ip: address(from),
-            at: minute_of(*at),
-        }),
+        Message::ResetPassword { url, minutes } => {
+            let text = start("letter-password").with("url", url.expose().as_str());
+            (text.with("number", u64::from(*minutes)), vec![])
+        }
+        Message::DeleteAccount { url } => (start("letter-delete").with("url", url.expose().as_str()), vec![]),
+        Message::Recover { url, minutes, from } => {
+            let text = from_where(start("letter-recover"), from).with("url", url.expose().as_str());
+            (text.with("number", u64::from(*minutes)), vec![])
+        }
+        Message::Recovery { what, links, ready_at, from, at } => {
+            let links = links.as_ref().map(|links| {
+                Text::from("letter-recovery-links")
+                    .with("stop", links.stop.expose().as_str())
+                    .with("status", links.status.expose().as_str())
+            });
+            let from = from_where("letter-recovery-from".into(), from).with("at", minute_of(*at));
+            let more = links.iter().chain([&from]).map(|text| words::say(language, text));
+            (start(news_of(*what)).with("ready", minute_of(*ready_at)), more.collect())
+        }
+        Message::Notice { what, from, at, external } => {
+            let text = match what {
+                Notice::BackupCodeUsed { left } => start(notice_of(what)).with("number", u64::from(*left)),
+                Notice::AuthenticatorAdded { method } | Notice::AuthenticatorRemoved { method } => {
+                    start(notice_of(what)).with("method", method.as_str())
+                }
+                what => start(notice_of(what)),
+            };
+            let happened = from_where("notice-happened".into(), from).with("at", minute_of(*at));
+            let advice = advice_on(what, *external).into();
+            (text, [happened, advice].iter().map(|text| words::say(language, text)).collect())
+        }
+    })
+}
+
+fn from_where(text: Text, from: &Visitor) -> Text {
+    let (browser, system) = from.parts();
+    let browser = Text::from("letter-browser")
+        .with("browser", browser.unwrap_or("none"))
+        .with("system", system.unwrap_or("none"));
+    // An address or nothing: this too is a text that a stranger may have written into a header.
+    let ip = match from.ip.parse::<IpAddr>() {
+        Ok(ip) => Text::plain(ip.to_canonical().to_string()),
+        Err(_) => "letter-nowhere".into(),
+    };
+    text.with("browser", browser).with("ip", ip)
+}
+
+const fn purpose_of(purpose: CodePurpose) -> &'static str {
+    match purpose {
+        CodePurpose::SignIn => "sign-in",
+        CodePurpose::VerifyEmail => "verify",
+        CodePurpose::ResetPassword => "password",
+        CodePurpose::Enrol => "enrol",
+        CodePurpose::StepUp => "prove",
     }
 }
 
-fn wording(template: &impl Template) -> Result<String, Fault> {
-    template.render().map_err(|error| Fault::internal("a message template").because(error))
+const fn news_of(what: RecoveryNews) -> &'static str {
+    match what {
+        RecoveryNews::Begun => "letter-recovery-begun",
+        RecoveryNews::ShorteningAsked => "letter-recovery-shortening",
+        RecoveryNews::Shortened => "letter-recovery-shortened",
+        RecoveryNews::Ready => "letter-recovery-ready",
+        RecoveryNews::Vetoed => "letter-recovery-vetoed",
+        RecoveryNews::Completed => "letter-recovery-completed",
+    }
+}
+
+const fn notice_of(what: &Notice) -> &'static str {
+    match what {
+        Notice::AuthenticatorAdded { .. } => "notice-added",
+        Notice::AuthenticatorRemoved { .. } => "notice-removed",
+        Notice::BackupCodeUsed { .. } => "notice-backup-code",
+        Notice::BackupCodesRenewed => "notice-backup-codes",
+        Notice::TrustedDeviceAdded => "notice-trusted",
+        Notice::TrustedDeviceStolen => "notice-trust-stolen",
+        Notice::PasskeyCloned => "notice-passkey-cloned",
+        Notice::SecondFactorReset => "notice-reset",
+        Notice::ApiKeyAdded => "notice-api-key",
+        Notice::SessionStolen => "notice-session-stolen",
+        Notice::MailboxReplaced => "notice-mailbox",
+        Notice::PasswordChanged => "notice-password-changed",
+        Notice::PasswordRemoved => "notice-password-removed",
+        Notice::SecondFactorFailed => "notice-failed",
+        Notice::GuessesBlocked => "notice-blocked",
+    }
+}
+
+const fn advice_on(what: &Notice, external: bool) -> &'static str {
+    match what {
+        _ if external => "notice-advice-external",
+        Notice::SecondFactorFailed | Notice::GuessesBlocked => "notice-advice-guessed",
+        Notice::SecondFactorReset => "notice-advice-reset",
+        _ => "notice-advice",
+    }
 }
 
 enum SecretPart<'a> {
     Code(&'a Secret<String>),
-    /// And what its button says.
+    /// And the message that its button says.
     Link(&'a Secret<String>, &'static str),
 }
 
@@ -153,18 +209,18 @@ fn secrets_of(message: &Message) -> Vec<SecretPart<'_>> {
     match message {
         Message::OneTimeCode { code, .. } => vec![SecretPart::Code(code)],
         Message::MagicLink { url, purpose: CodePurpose::Enrol, .. } => {
-            vec![SecretPart::Link(url, "Use this mailbox")]
+            vec![SecretPart::Link(url, "letter-use-mailbox")]
         }
-        Message::MagicLink { url, .. } => vec![SecretPart::Link(url, "Continue signing in")],
+        Message::MagicLink { url, .. } => vec![SecretPart::Link(url, "letter-continue")],
         Message::VerifyEmail { url, .. } | Message::ChangeEmail { url, .. } => {
-            vec![SecretPart::Link(url, "Confirm email address")]
+            vec![SecretPart::Link(url, "letter-confirm")]
         }
-        Message::ResetPassword { url, .. } => vec![SecretPart::Link(url, "Choose a new password")],
-        Message::DeleteAccount { url } => vec![SecretPart::Link(url, "Delete my account")],
-        Message::Recover { url, .. } => vec![SecretPart::Link(url, "Get back in")],
+        Message::ResetPassword { url, .. } => vec![SecretPart::Link(url, "letter-choose")],
+        Message::DeleteAccount { url } => vec![SecretPart::Link(url, "letter-delete-it")],
+        Message::Recover { url, .. } => vec![SecretPart::Link(url, "letter-get-back")],
         Message::Recovery { links: Some(links), .. } => vec![
-            SecretPart::Link(&links.stop, "Stop it: this is not me"),
-            SecretPart::Link(&links.status, "See how it stands"),
+            SecretPart::Link(&links.stop, "letter-stop"),
+            SecretPart::Link(&links.status, "letter-status"),
         ],
         Message::Recovery { links: None, .. }
         | Message::ChangeEmailNotice { .. }
@@ -173,8 +229,12 @@ fn secrets_of(message: &Message) -> Vec<SecretPart<'_>> {
     }
 }
 
-fn greeting(name: &str) -> String {
-    plausible_name(name).map_or_else(|| "Hello,".to_owned(), |name| format!("Hello {name},"))
+fn greeting(language: Language, name: &str) -> String {
+    let greeting = match plausible_name(name) {
+        Some(name) => Text::from("letter-greeting-name").with("name", name),
+        None => "letter-greeting".into(),
+    };
+    words::say(language, &greeting)
 }
 
 /// A name is used only if it reads like one. Anybody can sign up a stranger's address under the name
@@ -185,19 +245,10 @@ pub fn plausible_name(name: &str) -> Option<String> {
     ((1..=40).contains(&name.chars().count()) && name.chars().all(plausible)).then_some(name)
 }
 
-/// An address or nothing: this too is a text that a stranger may have written into a header.
-fn address(from: &Visitor) -> String {
-    from.ip.parse::<IpAddr>().map_or_else(|_| "unknown".to_owned(), |ip| ip.to_canonical().to_string())
-}
-
-fn counted(number: u32, unit: &str) -> String {
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
-}
-
 /// `2026-11-22 at 10:11 UTC`: read the same way everywhere.
-fn minute_of(at: Timestamp) -> String {
+fn minute_of(at: Timestamp) -> Text {
     let iso = at.to_iso();
-    format!("{} at {} UTC", &iso[..10], &iso[11..16])
+    Text::from("letter-at").with("day", &iso[..10]).with("time", &iso[11..16])
 }
 
 /// The text without line breaks and other control characters, which a header must never get (SEC-035).
@@ -209,161 +260,26 @@ pub fn one_line(text: &str) -> String {
 }
 
 #[derive(Template)]
-#[template(path = "mail/code.txt")]
-struct CodeText<'a> {
-    app: &'a str,
-    greeting: String,
-    code: &'a str,
-    purpose: CodePurpose,
-    minutes: String,
-    browser: String,
-    ip: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/magic_link.txt")]
-struct MagicLinkText<'a> {
-    app: &'a str,
-    greeting: String,
-    url: &'a str,
-    purpose: CodePurpose,
-    minutes: String,
-    browser: String,
-    ip: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/verify_email.txt")]
-struct VerifyEmailText<'a> {
-    app: &'a str,
-    greeting: String,
-    url: &'a str,
-    hours: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/change_email.txt")]
-struct ChangeEmailText<'a> {
-    app: &'a str,
-    greeting: String,
-    url: &'a str,
-    new_email: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/change_email_notice.txt")]
-struct ChangeEmailNoticeText<'a> {
-    app: &'a str,
-    greeting: String,
-    new_email: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/reset_password.txt")]
-struct ResetPasswordText<'a> {
-    app: &'a str,
-    greeting: String,
-    url: &'a str,
-    minutes: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/delete_account.txt")]
-struct DeleteAccountText<'a> {
-    app: &'a str,
-    greeting: String,
-    url: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "mail/recover.txt")]
-struct RecoverText<'a> {
-    app: &'a str,
-    greeting: String,
-    url: &'a str,
-    minutes: String,
-    browser: String,
-    ip: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/recovery.txt")]
-struct RecoveryText<'a> {
-    app: &'a str,
-    greeting: String,
-    what: RecoveryNews,
-    links: Option<&'a RecoveryLinks>,
-    ready_at: String,
-    browser: String,
-    ip: String,
-    at: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/notice.txt")]
-struct NoticeText<'a> {
-    external: bool,
-    app: &'a str,
-    greeting: String,
-    what: Notice,
-    browser: String,
-    ip: String,
-    at: String,
-}
-
-impl NoticeText<'_> {
-    fn spoken(&self, method: &Method) -> &'static str {
-        match method {
-            Method::Totp => "codes from an authenticator app",
-            Method::EmailCode => "codes sent by email",
-            Method::SmsCode => "codes sent by text message",
-            Method::Passkey => "a passkey",
-            Method::BackupCode => "backup codes",
-            Method::Password => "a password",
-        }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "mail/sms_code.txt")]
-struct SmsCodeText<'a> {
-    app: &'a str,
-    code: &'a str,
-    purpose: CodePurpose,
-    minutes: String,
-    browser: String,
-    ip: String,
-}
-
-#[derive(Template)]
-#[template(path = "mail/sms_link.txt")]
-struct SmsLinkText<'a> {
-    headline: &'a str,
-    url: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "mail/sms_notice.txt")]
-struct SmsNoticeText<'a> {
-    headline: &'a str,
-}
-
-#[derive(Template)]
 #[template(path = "mail/letter.html")]
 struct LetterHtml<'a> {
+    tag: &'a str,
     subject: &'a str,
+    copy: &'a str,
     paragraphs: Vec<Paragraph<'a>>,
 }
 
 enum Paragraph<'a> {
     Code(&'a str),
-    Link { url: &'a str, action: &'static str },
+    Link { url: &'a str, action: String },
     Prose(String),
 }
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::message::Destination;
+    use countersign_core::{
+        message::{Destination, RecoveryLinks},
+        method::Method,
+    };
 
     use super::*;
 
@@ -375,12 +291,14 @@ mod tests {
             recipient_name: "Jo O'Neill".to_owned(),
             message,
             expires_at: Timestamp::from_seconds(600),
+            language: Language::English,
+            sender: None,
         }
     }
 
     fn whence() -> Visitor {
         let user_agent = "Mozilla/5.0 (Windows NT 10.0; rv:127.0) Gecko/20100101 Firefox/127.0";
-        Visitor { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned() }
+        Visitor { ip: "203.0.113.9".to_owned(), user_agent: user_agent.to_owned(), language: None }
     }
 
     fn code(from: Visitor) -> Letter {
@@ -414,7 +332,8 @@ mod tests {
     #[test]
     fn what_strangers_write_stays_out() {
         let hostile = "http://evil.example\r\nBcc: x@y";
-        let mut letter = code(Visitor { ip: hostile.to_owned(), user_agent: hostile.to_owned() });
+        let mut letter =
+            code(Visitor { ip: hostile.to_owned(), user_agent: hostile.to_owned(), language: None });
         letter.recipient_name = hostile.to_owned();
         let sheet = mail("Acme", &letter).unwrap();
         let sms = sms("Acme", &letter).unwrap();
@@ -448,6 +367,42 @@ mod tests {
             assert!(sheet.text.expose().lines().any(|line| line == LINK));
             assert!(sheet.html.expose().contains("token=abc&#38;next"), "escaped: {}", sheet.html.expose());
             assert!(sms("Acme", &letter).unwrap().expose().ends_with(LINK));
+        }
+    }
+
+    #[test]
+    fn letters_speak_the_recipients_language_under_the_name_they_know() {
+        let german = |letter: Letter| Letter {
+            language: Language::German,
+            sender: Some("Zebra".to_owned()),
+            ..letter
+        };
+        let letter = german(code(whence()));
+        let sheet = mail("Acme", &letter).unwrap();
+        assert_eq!(sheet.subject, "Ihr Code für Zebra");
+        let text = sheet.text.expose();
+        assert!(
+            text.starts_with("Guten Tag Jo O'Neill,\n\nHier ist Ihr Code, um sich bei Zebra anzumelden:"),
+            "{text}"
+        );
+        assert!(text.contains("\n\n123456\n\nEr gilt einmal und 5 Minuten lang.\n"), "{text}");
+        assert!(text.contains("Firefox unter Windows (IP-Adresse 203.0.113.9)"), "{text}");
+        assert!(
+            sheet.html.expose().contains("<html lang=\"de\">") && sheet.html.expose().contains(">123456</p>")
+        );
+        assert!(sms("Acme", &letter).unwrap().expose().starts_with("123456 ist Ihr Code, um sich"));
+        for what in [
+            Notice::AuthenticatorAdded { method: Method::Passkey },
+            Notice::BackupCodeUsed { left: 1 },
+            Notice::SecondFactorReset,
+            Notice::GuessesBlocked,
+        ] {
+            let sheet = mail("Acme", &german(notice(what))).unwrap();
+            let text = sheet.text.expose();
+            assert!(
+                sheet.subject.contains("Zebra") && text.contains("Das geschah am 2023-11-14 um 22:13 UTC")
+            );
+            assert!(!text.contains("Acme") && !text.contains('{') && !text.contains("This"), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, Uri, header};
 
-use countersign_core::brand::Brand;
+use countersign_core::{brand::Brand, language::Language};
 
 use crate::{
     config::Config,
@@ -10,7 +10,7 @@ use crate::{
         cookies::{self, SetCookie},
         query,
     },
-    words::{Language, Text},
+    words::{self, Text},
 };
 
 /// Keeps what somebody chose, for a year; there is nothing secret in it.
@@ -45,15 +45,17 @@ pub struct Other {
     pub name: &'static str,
 }
 
-/// What the address says, then what this browser chose earlier, then what it likes.
+/// What the address says, else what the browser wants.
 pub fn language(headers: &HeaderMap, uri: &Uri) -> Language {
-    let named = query::read(uri, "lang");
-    let kept = || cookies::read(headers, COOKIE).and_then(|tag| Language::of_tag(&tag));
-    let liked = || {
-        let listed = headers.get(header::ACCEPT_LANGUAGE).and_then(|list| list.to_str().ok());
-        Language::accepted(listed.unwrap_or_default())
-    };
-    named.and_then(|tag| Language::of_tag(&tag)).or_else(kept).unwrap_or_else(liked)
+    let named = query::read(uri, "lang").and_then(|tag| Language::of_tag(&tag));
+    named.or_else(|| wanted(headers)).unwrap_or_default()
+}
+
+/// What was chosen in this browser earlier, else what it likes. Programs like nothing.
+pub fn wanted(headers: &HeaderMap) -> Option<Language> {
+    let kept = cookies::read(headers, COOKIE).and_then(|tag| Language::of_tag(&tag));
+    let listed = headers.get(header::ACCEPT_LANGUAGE).and_then(|list| list.to_str().ok());
+    kept.or_else(|| Language::accepted(listed.unwrap_or_default()))
 }
 
 impl Look {
@@ -88,11 +90,11 @@ impl Look {
 
     /// A message by its name.
     pub fn t(&self, id: &str) -> String {
-        self.language.t(id)
+        words::plain(self.language, id)
     }
 
     pub fn say(&self, text: &Text) -> String {
-        self.language.say(text)
+        words::say(self.language, text)
     }
 
     /// A message with a number in it.

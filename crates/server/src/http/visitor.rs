@@ -8,7 +8,10 @@ use axum::{
 };
 use countersign_core::session::Visitor;
 
-use crate::{config::Config, http::client_ip};
+use crate::{
+    config::Config,
+    http::{client_ip, look},
+};
 
 /// A stranger's text kept in journals and lists is never longer than this (SEC-114).
 const TEXT_MAX: usize = 256;
@@ -37,7 +40,11 @@ pub fn limited_as(config: &Config, extensions: &Extensions, headers: &HeaderMap)
 pub fn visitor(config: &Config, extensions: &Extensions, headers: &HeaderMap) -> Visitor {
     let user_agent =
         headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Visitor { ip: client_ip::shown(address(config, extensions, headers)), user_agent: bounded(user_agent) }
+    Visitor {
+        ip: client_ip::shown(address(config, extensions, headers)),
+        user_agent: bounded(user_agent),
+        language: look::wanted(headers),
+    }
 }
 
 /// Short enough to keep, and without control characters.

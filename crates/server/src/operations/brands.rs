@@ -79,13 +79,13 @@ fn of_person(tx: &mut Tx<'_>, user: &User) -> Result<Option<OrganisationId>, Fau
     })
 }
 
-/// What authenticator apps show above the code: the organisation's name, else the server's.
-pub(crate) fn issuer(tx: &mut Tx<'_>, user: &User, server: &str) -> Result<String, Fault> {
+/// The name that the person's organisation goes by, for letters and authenticator apps, if it has one of its own.
+pub(crate) fn name(tx: &mut Tx<'_>, user: &User) -> Result<Option<String>, Fault> {
     let brand = match of_person(tx, user)? {
         Some(organisation) => tx.brand(&organisation)?,
         None => None,
     };
-    Ok(brand.and_then(|brand| brand.name).unwrap_or_else(|| server.to_owned()))
+    Ok(brand.and_then(|brand| brand.name))
 }
 
 /// As it stands, for whoever may change it.

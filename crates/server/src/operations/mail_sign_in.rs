@@ -108,12 +108,22 @@ pub async fn request(ctx: &Ctx, visitor: &Visitor, asked: Request<'_>) -> Outcom
             }
             By::Code => Message::OneTimeCode { code, purpose, minutes, from },
         };
-        // A stranger's name for a stranger is no way to write into their mail.
-        let recipient_name = user.as_ref().map_or_else(String::new, |user| user.name.clone());
         let to = Destination::Email(email.clone());
-        let letter = Letter { to, recipient_name, message, expires_at: new.expires_at };
-        let addressee = user.as_ref().map_or_else(|| UserId::from(id.to_string()), |user| user.id.clone());
-        act.post(tx, addressee, &letter)?;
+        match &user {
+            Some(user) => act.write_to_destination(tx, user, to, (message, new.expires_at))?,
+            None => {
+                // A stranger's name for a stranger is no way to write into their mail.
+                let letter = Letter {
+                    to,
+                    recipient_name: String::new(),
+                    message,
+                    expires_at: new.expires_at,
+                    language: act.visitor.language.unwrap_or_default(),
+                    sender: None,
+                };
+                act.post(tx, UserId::from(id.to_string()), &letter)?;
+            }
+        }
         let whose = user.as_ref().map(|user| Whose::user(&user.id)).unwrap_or_default();
         act.record(tx, Kind::CodeSent, whose, json!({ "channel": "email", "carrier": carrier.as_str() }))?;
         Ok(Ok(()))

@@ -170,15 +170,32 @@ impl Act {
         message: Message,
         expires_at: Timestamp,
     ) -> Result<(), Fault> {
-        let recipient_name = user.name.clone();
-        let letter = Letter { to: Destination::Email(email), recipient_name, message, expires_at };
-        self.post(tx, user.id.clone(), &letter)
+        self.write_to_destination(tx, user, Destination::Email(email), (message, expires_at))
     }
 
     fn post(&self, tx: &mut Tx<'_>, user_id: UserId, letter: &Letter) -> Result<(), Fault> {
         let id = OutboxId::new(self.now, self.dice());
         let envelope = Envelope { id, user_id, created_at: self.now };
         tx.post(&OutboxRow::seal(&self.vault, envelope, letter)?)
+    }
+
+    fn write_to_destination(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &User,
+        to: Destination,
+        (message, expires_at): (Message, Timestamp),
+    ) -> Result<(), Fault> {
+        let letter = Letter {
+            to,
+            recipient_name: user.name.clone(),
+            message,
+            expires_at,
+            // What the owner wants to be spoken to in, not whoever caused this; until that is known, what they want.
+            language: user.language.or(self.visitor.language).unwrap_or_default(),
+            sender: brands::name(tx, user)?,
+        };
+        self.post(tx, user.id.clone(), &letter)
     }
 
     /// Tells the user that something happened to the account (SEC-109).

@@ -302,6 +302,10 @@ pub(crate) fn mint(act: &Act, tx: &mut Tx<'_>, new: NewSession<'_>) -> Result<Mi
     };
     tx.insert_session(&session, &digest(&act.vault, new.handover, token.expose()))?;
     tx.evict_sessions(&new.user.id, session::PER_USER_MAX)?;
+    // Letters speak what the owner was last seen to read.
+    if let Some(language) = act.visitor.language.filter(|one| Some(*one) != new.user.language) {
+        tx.set_language(&new.user.id, language)?;
+    }
     Ok(Minted { token, session })
 }
 

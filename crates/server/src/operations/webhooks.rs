@@ -4,6 +4,7 @@ use countersign_core::{
     denied::Denied,
     event::{Event, Kind},
     ids::{EventId, UserId, WebhookId},
+    language::Language,
     message::{Destination, Letter, Message},
     secret::Secret,
     session::Visitor,
@@ -131,6 +132,13 @@ fn post(
     });
     let to = Destination::Webhook { id: hook.id.clone(), url: hook.url.clone() };
     let message = Message::Event { body: body.to_string() };
-    let letter = Letter { to, recipient_name: String::new(), message, expires_at: act.now + DAY };
+    let letter = Letter {
+        to,
+        recipient_name: String::new(),
+        message,
+        expires_at: act.now + DAY,
+        language: Language::default(),
+        sender: None,
+    };
     act.post(tx, user_id.clone(), &letter)
 }

@@ -188,7 +188,7 @@ fn activity(events: &[EventRow]) -> Vec<(Text, Vec<Text>)> {
             "passkey.cloned" => "event-passkey-copied",
             _ => return None,
         };
-        let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone() };
+        let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone(), language: None };
         let at = Text::from("account-at").with("at", minute(row.at));
         Some((what.into(), vec![at, words::browser_at(&visitor)]))
     };

@@ -76,7 +76,7 @@ struct Entry {
 
 impl Entry {
     fn of(row: &EventRow) -> Self {
-        let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone() };
+        let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone(), language: None };
         let from = if row.ip.is_empty() { Text::plain("") } else { words::browser_at(&visitor) };
         let detail = if row.detail == "{}" { String::new() } else { row.detail.clone() };
         Self { at: minute(row.at), kind: row.kind.clone(), user: row.user_id.clone(), from, detail }

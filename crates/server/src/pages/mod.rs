@@ -22,7 +22,7 @@ use axum::{
     routing::{self, MethodFilter, MethodRouter},
 };
 
-use countersign_core::secret::Secret;
+use countersign_core::{language::Language, secret::Secret};
 
 use self::{
     asked::{Asked, Keeps, No},
@@ -40,7 +40,6 @@ use crate::{
         session_cookie,
     },
     operations::brands::{self, Seen},
-    words::Language,
 };
 
 /// What all requests share.

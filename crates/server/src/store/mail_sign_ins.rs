@@ -153,7 +153,7 @@ fn read(row: &Row<'_>) -> Result<MailSignIn, Fault> {
         digest: row.get(3)?,
         browser: row.get(4)?,
         name: row.get(5)?,
-        asked_from: Visitor { ip: row.get(6)?, user_agent: row.get(7)? },
+        asked_from: Visitor { ip: row.get(6)?, user_agent: row.get(7)?, language: None },
         failures: row.get::<i64>(8)? as u32,
         expires_at: row.get(9)?,
         spent: spent_at.is_some(),

@@ -62,6 +62,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0012_idempotency.sql"),
     },
     Migration { version: 13, name: "brands", sql: include_str!("../../../../migrations/0013_brands.sql") },
+    Migration {
+        version: 14,
+        name: "languages",
+        sql: include_str!("../../../../migrations/0014_languages.sql"),
+    },
 ];
 
 struct Migration {

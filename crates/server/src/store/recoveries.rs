@@ -161,7 +161,7 @@ fn read(row: &Row<'_>) -> Result<Recovery, Fault> {
         state: State::parse(&state)
             .ok_or_else(|| Fault::internal("recoveries: a stored state is not one"))?,
         security_version: row.get(3)?,
-        from: Visitor { ip: row.get(4)?, user_agent: row.get(5)? },
+        from: Visitor { ip: row.get(4)?, user_agent: row.get(5)?, language: None },
         started_at: row.get(6)?,
         ready_at: row.get(7)?,
         expires_at: row.get(8)?,

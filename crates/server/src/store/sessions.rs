@@ -225,7 +225,7 @@ impl Tx<'_> {
             |row| {
                 Ok(KnownDevice {
                     id: row.get(0)?,
-                    visitor: Visitor { ip: row.get(1)?, user_agent: row.get(2)? },
+                    visitor: Visitor { ip: row.get(1)?, user_agent: row.get(2)?, language: None },
                     created_at: row.get(3)?,
                     last_used_at: row.get(4)?,
                     expires_at: row.get(5)?,
@@ -350,7 +350,7 @@ fn read(row: &Row<'_>) -> Result<Session, Fault> {
         proofs: proofs_from(&row.get::<String>(2)?)?,
         scope: Scope::parse(&scope).ok_or_else(|| Fault::internal("sessions: a stored scope is not one"))?,
         remember: row.get(4)?,
-        visitor: Visitor { ip: row.get(5)?, user_agent: row.get(6)? },
+        visitor: Visitor { ip: row.get(5)?, user_agent: row.get(6)?, language: None },
         created_at: row.get(7)?,
         refreshed_at: row.get(8)?,
         expires_at: row.get(9)?,

@@ -2,6 +2,7 @@
 
 use countersign_core::{
     ids::{OrganisationId, UserId},
+    language::Language,
     method::Method,
     time::Timestamp,
     user::{External, User},
@@ -18,7 +19,7 @@ macro_rules! user_columns {
         "users.id, users.email, users.email_verified_at, users.name, users.family_name, users.image,
          users.password, users.password_by_mail, users.second_factor_required, users.preferred_method,
          users.security_version, users.created_at, users.updated_at, users.organisation_id, users.external_id,
-         users.contact_email"
+         users.contact_email, users.language"
     };
 }
 pub(crate) use user_columns;
@@ -45,6 +46,7 @@ pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<User, Fault> {
             }
             _ => None,
         },
+        language: row.get::<Option<String>>(first + 16)?.and_then(|tag| Language::of_tag(&tag)),
     })
 }
 
@@ -55,8 +57,8 @@ impl Tx<'_> {
         let inserted = self.execute(
             "INSERT INTO users (id, email, email_verified_at, name, family_name, image, password, password_by_mail,
                                 second_factor_required, preferred_method, security_version, created_at, updated_at,
-                                organisation_id, external_id, contact_email)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                                organisation_id, external_id, contact_email, language)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT DO NOTHING",
             &[
                 (&user.id).into(),
@@ -75,6 +77,7 @@ impl Tx<'_> {
                 external.map(|one| one.organisation_id.as_str()).into(),
                 external.map(|one| one.id.as_str()).into(),
                 external.and_then(|one| one.mailbox.as_deref()).into(),
+                user.language.map(Language::tag).into(),
             ],
         )?;
         Ok(inserted == 1)
@@ -84,6 +87,11 @@ impl Tx<'_> {
         self.row(concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1"), &[id.into()], |row| {
             read(row, 0)
         })
+    }
+
+    pub fn set_language(&mut self, user: &UserId, language: Language) -> Result<(), Fault> {
+        self.execute("UPDATE users SET language = $2 WHERE id = $1", &[user.into(), language.tag().into()])?;
+        Ok(())
     }
 
     /// Whoever signs in by this address. People of other applications do not.

@@ -12,6 +12,7 @@ use countersign::{
 };
 use countersign_core::{
     ids::{OutboxId, UserId},
+    language::Language,
     message::{CodePurpose, Destination, Letter, Message},
     secret::Secret,
     session::Visitor,
@@ -78,9 +79,15 @@ impl Desk {
                 code: code.into(),
                 purpose: CodePurpose::SignIn,
                 minutes: 5,
-                from: Visitor { ip: "203.0.113.9".to_owned(), user_agent: "curl/8".to_owned() },
+                from: Visitor {
+                    ip: "203.0.113.9".to_owned(),
+                    user_agent: "curl/8".to_owned(),
+                    language: None,
+                },
             },
             expires_at: now + life,
+            language: Language::default(),
+            sender: None,
         };
         let envelope = Envelope {
             id: OutboxId::new(now, &self.dice),

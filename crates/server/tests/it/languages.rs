@@ -5,7 +5,7 @@ use axum::{
     http::{Method, header},
 };
 
-use countersign::operations::organisations;
+use countersign::{delivery::sink::SinkLetter, operations::organisations};
 
 use crate::world::{Browser, PASSWORD, Reply, World};
 
@@ -172,4 +172,29 @@ async fn where_trust_is_off_nobody_is_asked_for_it() {
     browser.submit("/sign-in", &[("email", ADA), ("password", PASSWORD)]).await.expect(303);
     let page = browser.get("/challenge").await.expect(200);
     assert!(!text(&page).contains("name=\"trust\""));
+}
+
+#[tokio::test]
+async fn letters_speak_what_their_reader_was_last_seen_to_read() {
+    let world = World::new().await;
+    ada(&world).await;
+    let subjects = |mail: Vec<SinkLetter>| mail.into_iter().map(|one| one.subject).collect::<Vec<_>>();
+    let added = subjects(world.mail().await);
+    assert!(added.iter().any(|subject| subject.contains("hat eine neue Art der Anmeldung")), "{added:?}");
+    // Whoever asks in another language changes nothing about it.
+    let mut stranger = world.browser();
+    stranger.jar.insert("countersign-language".to_owned(), "en".to_owned());
+    stranger.submit("/password", &[("email", ADA)]).await.expect(200);
+    assert!(subjects(world.mail().await).iter().any(|subject| subject.starts_with("Ihr Passwort bei")));
+    // Of somebody who is not known yet, the request tells.
+    let mut new = world.browser();
+    new.jar.insert("countersign-language".to_owned(), "de".to_owned());
+    new.submit("/sign-in/mail", &[("email", "mia@example.com")]).await.expect(200);
+    assert!(subjects(world.mail().await).iter().any(|subject| subject.starts_with("Ihr Code für")));
+    world.browser().submit("/sign-in/mail", &[("email", "nia@example.com")]).await.expect(200);
+    assert!(
+        subjects(world.mail().await)
+            .iter()
+            .any(|subject| subject.starts_with("Your ") && subject.ends_with("code"))
+    );
 }

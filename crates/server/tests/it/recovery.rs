@@ -30,7 +30,7 @@ const ADA: &str = "ada@example.com";
 const NEW_PASSWORD: &str = "a quite different staple";
 
 fn visitor() -> Visitor {
-    Visitor { ip: "203.0.113.9".to_owned(), user_agent: "curl/8".to_owned() }
+    Visitor { ip: "203.0.113.9".to_owned(), user_agent: "curl/8".to_owned(), language: None }
 }
 
 #[track_caller]

@@ -121,7 +121,9 @@ impl World {
     /// The newest six-digit code mailed to this address.
     pub async fn mailed_code(&self, to: &str) -> String {
         let mail = self.mail().await;
-        let letter = mail.iter().find(|letter| letter.to.contains(to) && letter.subject.contains("code"));
+        let letter = mail
+            .iter()
+            .find(|letter| letter.to.contains(to) && letter.subject.to_lowercase().contains("code"));
         let text = &letter.expect("no code was mailed").text;
         let mut words = text.split(|c: char| !c.is_ascii_digit());
         words.find(|word| word.len() == 6).expect("the mail holds no code").to_owned()

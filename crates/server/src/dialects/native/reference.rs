@@ -2,6 +2,7 @@
 //! test holds it against the table of routes.
 
 use askama::Template;
+use countersign_core::language::Language;
 
 use super::shapes;
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         page,
         reply::Reply,
     },
-    words::{Language, Text},
+    words::Text,
 };
 
 const EMAIL: Member = Member { name: "email", kind: Kind::Email, required: true };

@@ -6,7 +6,7 @@ use countersign_core::{
     denied::Denied,
     event::Kind,
     ids::OneTimeCodeId,
-    message::{CodePurpose, Destination, Letter, Message},
+    message::{CodePurpose, Destination, Message},
     method::Method,
     one_time_code,
     phone::{self, Unsendable},
@@ -137,9 +137,7 @@ pub async fn send_code(ctx: &Ctx, visitor: &Visitor, answerer: Answerer, carrier
             Some(number) => {
                 tx.insert_text(&new.id, phone::range(number), act.now)?;
                 let to = Destination::Phone(number.clone());
-                let recipient_name = user.name.clone();
-                let letter = Letter { to, recipient_name, message, expires_at: new.expires_at };
-                act.post(tx, user.id.clone(), &letter)?;
+                act.write_to_destination(tx, &user, to, (message, new.expires_at))?;
             }
             None => act.write_letter(tx, &user, message, new.expires_at)?,
         }
