@@ -253,6 +253,13 @@ account-since = seit { $day }
 account-passkey = Passkey, seit { $day }
 account-synced = synchronisiert
 account-bound = auf einem Gerät
+account-more = Mehr
+account-rename = Umbenennen
+account-model =
+    { $model ->
+        [none] Ein unbekanntes Modell
+       *[other] { $model }
+    }; erreichbar über: { $ways }; gezählte Benutzungen: { $counter }.
 account-last-used = zuletzt benutzt { $day }
 account-never-used = nie benutzt
 account-suspended = gesperrt: Eine Kopie davon wurde benutzt

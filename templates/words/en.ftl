@@ -257,6 +257,13 @@ account-since = since { $day }
 account-passkey = passkey, since { $day }
 account-synced = synced
 account-bound = on one device
+account-more = More
+account-rename = Rename
+account-model =
+    { $model ->
+        [none] An unknown model
+       *[other] { $model }
+    }; reached by: { $ways }; uses counted: { $counter }.
 account-last-used = last used { $day }
 account-never-used = never used
 account-suspended = suspended: a copy of it was used

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::on,
 };
-use countersign_core::{brand::Colour, denied::Denied, method::Method};
+use countersign_core::{brand::Colour, denied::Denied, method::Method, time::Timestamp};
 
 use crate::{
     ctx::Ctx,
@@ -24,6 +24,7 @@ use crate::{
 const STYLE: &str = include_str!("../../../../assets/countersign.css");
 const PASSKEY: &str = include_str!("../../../../assets/passkey.js");
 const CONFIRM: &str = include_str!("../../../../assets/confirm.js");
+const CODE: &str = include_str!("../../../../assets/code.js");
 const COPY: &str = include_str!("../../../../assets/copy.js");
 const WAIT: &str = include_str!("../../../../assets/wait.js");
 
@@ -43,6 +44,7 @@ pub fn assets(routes: Routes<Arc<Ctx>>) -> Routes<Arc<Ctx>> {
         .on(GET, "/assets/confirm.js", move |method| {
             on(method, file("text/javascript; charset=utf-8", CONFIRM))
         })
+        .on(GET, "/assets/code.js", move |method| on(method, file("text/javascript; charset=utf-8", CODE)))
         .on(GET, "/assets/copy.js", move |method| on(method, file("text/javascript; charset=utf-8", COPY)))
         .on(GET, "/assets/colours/{file}", move |method| on(method, colour_file))
         .on(GET, "/assets/wait.js", move |method| on(method, file("text/javascript; charset=utf-8", WAIT)))
@@ -133,6 +135,8 @@ pub struct Challenge<'a> {
     pub browser: Text,
     /// Seconds until another code can be sent.
     pub wait: Option<u64>,
+    /// Seconds for which an app has shown its code by now.
+    pub elapsed: u64,
     /// Whoever has nothing of this can get back in another way.
     pub recovers: bool,
 }
@@ -178,6 +182,11 @@ impl Challenge<'_> {
     fn was_last(&self, method: Method) -> bool {
         self.last_used == Some(method)
     }
+}
+
+/// How far into its 30 seconds the code is that an app shows now (RFC 6238 §4.1).
+pub fn elapsed(now: Timestamp) -> u64 {
+    now.as_seconds().rem_euclid(30).unsigned_abs()
 }
 
 /// What an application asks somebody for, in its own words.
@@ -254,6 +263,7 @@ mod tests {
             trust_days: 30,
             browser: "wrong".into(),
             wait: None,
+            elapsed: 0,
             recovers: true,
         }
     }

@@ -39,6 +39,8 @@ struct Row {
     what: &'static str,
     /// The word on the button; none where it cannot go.
     button: Option<&'static str>,
+    /// What else there is to know of it; whatever has this can be named.
+    more: Option<Text>,
 }
 
 #[derive(Template)]
@@ -90,6 +92,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
             facts: vec![on_day("account-since", *since)],
             what: "method",
             button: Some("remove"),
+            more: None,
         })
         .collect();
     for one in passkeys::list(ctx, &who).await? {
@@ -99,6 +102,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
             id: one.id.to_string(),
             what: "passkey",
             button: Some("remove"),
+            more: Some(model(&one)),
         });
     }
     let devices = trusted_devices::list(ctx, &who).await?;
@@ -111,6 +115,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         ],
         what: "device",
         button: Some("account-forget"),
+        more: None,
     });
     let sessions = sessions::list(ctx, &who).await?;
     let sessions = sessions.iter().map(|one| {
@@ -125,6 +130,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
             facts: facts.into_iter().flatten().collect(),
             what: "session",
             button: (!here).then_some("account-end"),
+            more: None,
         }
     });
     let recovering = recovery::of_oneself(ctx, &who).await?.map(|one| {
@@ -152,6 +158,16 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         administers: administration::place(ctx, &who).await.is_ok(),
     };
     Ok(page::reply(&page, None))
+}
+
+/// What it is and how it is reached, for whoever has several.
+fn model(one: &passkeys::Known) -> Text {
+    let credential = &one.passkey.credential;
+    let ways: Vec<_> = credential.transports.iter().map(|way| way.as_str()).collect();
+    Text::from("account-model")
+        .with("model", credential.aaguid.name().unwrap_or("none"))
+        .with("ways", ways.join(", "))
+        .with("counter", u64::from(credential.counter))
 }
 
 fn about_passkey(one: &passkeys::Known) -> Vec<Text> {
@@ -311,6 +327,13 @@ pub(super) async fn remove(asked: Asked) -> Result<Reply, No> {
         }
     };
     Ok(see("/account").cookies(rotated.as_ref().map(|fresh| asked.session_cookie(fresh))))
+}
+
+pub(super) async fn rename(asked: Asked) -> Result<Reply, No> {
+    let who = asked.signed_in().await?;
+    let id = AuthenticatorId::from(asked.text("id"));
+    passkeys::rename(asked.ctx(), &asked.visitor, &who, (id, &asked.text("name"))).await?;
+    Ok(see("/account"))
 }
 
 pub(super) async fn renew_backup_codes(asked: Asked) -> Result<Reply, No> {

@@ -82,6 +82,7 @@ struct TotpPage<'a> {
     uri: &'a str,
     /// In groups of four, as people copy it.
     secret: String,
+    elapsed: u64,
     required: bool,
     other: bool,
 }
@@ -107,6 +108,7 @@ async fn totp_page(
         qr: qr::svg(begun.uri.expose()).map_err(No::Fault)?,
         uri: begun.uri.expose(),
         secret: grouped(begun.secret.expose()),
+        elapsed: page::elapsed(asked.ctx().clock.now()),
         required: place == Place::Account && who.session.scope != Scope::Full,
         other: place == Place::Application || asked.ctx().config.relying_party().is_some(),
     };

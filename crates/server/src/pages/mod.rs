@@ -76,6 +76,7 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(GET,  "/account",                  to(surface, account::show))
         .on(POST, "/account/revoke",           to(surface, account::revoke))
         .on(POST, "/account/remove",           to(surface, account::remove))
+        .on(POST, "/account/rename",           to(surface, account::rename))
         .on(GET,  "/account/totp",             to(surface, |asked| enrol::begin_totp(asked, Account)))
         .on(POST, "/account/totp",             to(surface, |asked| enrol::confirm_totp(asked, Account)))
         .on(GET,  "/account/passkey",          to(surface, |asked| enrol::show_passkey(asked, Account)))

@@ -142,6 +142,7 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<Text>)) -> Resu
         passkeys: has(Method::Passkey).then_some(passkeys),
         trust_days: 0,
         browser: words::browser(&asked.visitor),
+        elapsed: page::elapsed(asked.ctx().clock.now()),
         wait: hints.wait.map(|wait| wait.as_secs() + 1),
         recovers: false,
     };

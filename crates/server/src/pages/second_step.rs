@@ -67,6 +67,7 @@ fn page(
         }),
         trust_days: if at_the_door { hints.trust_lasts.as_secs() / DAY.as_secs() } else { 0 },
         browser: trust_note(&asked.visitor),
+        elapsed: page::elapsed(asked.ctx().clock.now()),
         wait: hints.wait.map(|wait| wait.as_secs() + 1),
         recovers: at_the_door,
     };

@@ -58,7 +58,7 @@ async fn every_route_answers_with_the_same_care() {
         kept,
         [
             "public, max-age=3600: GET /.well-known/jwks.json, GET /assets/countersign.css, GET /assets/passkey.js, \
-          GET /assets/confirm.js, GET /assets/copy.js, GET /assets/wait.js, GET /better-auth/api/auth/jwks, GET /api/auth/jwks"
+          GET /assets/confirm.js, GET /assets/code.js, GET /assets/copy.js, GET /assets/wait.js, GET /better-auth/api/auth/jwks, GET /api/auth/jwks"
         ]
     );
 }

@@ -264,6 +264,13 @@ async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
     let added = added.await.expect(200);
     assert!(added.body["page"].as_str().unwrap().contains("Your backup codes"));
     let mut one = made.unwrap();
+    let page = home.get("/account").await.expect(200);
+    let (_, form) = text(&page).split_once("action=\"/account/rename\"").expect("a form to rename it");
+    let id = form.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    home.submit("/account/rename", &[("id", &id), ("name", "Work laptop")]).await.expect(303);
+    home.submit("/account/rename", &[("id", &id), ("name", &"x".repeat(65))]).await.expect(403);
+    home.submit("/account/rename", &[("id", "nobody's"), ("name", "Mine")]).await.expect(403);
+    assert!(text(&home.get("/account").await.expect(200)).contains("<p>Work laptop<br>"));
     // Long after the last proof the script is sent to give another.
     world.advance(400);
     let stale = home.post("/account/passkey/options", json!({})).await.expect(403);

@@ -68,6 +68,7 @@ async fn page(
         }),
         trust_days: hints.trust_lasts.as_secs() / DAY.as_secs(),
         browser: Text::from("challenge-trust-note").with("browser", words::browser(&asked.visitor)),
+        elapsed: page::elapsed(asked.ctx().clock.now()),
         wait: hints.wait.map(|wait| wait.as_secs() + 1),
         recovers: true,
     };
