@@ -1,5 +1,7 @@
 //! How an organisation's pages look: its name, its colour where people can read it, its logo.
 
+use crate::service::is_plain;
+
 /// WCAG 2.2, success criterion 1.4.3: text on its background.
 pub const CONTRAST_MIN: f64 = 4.5;
 /// In characters.
@@ -92,6 +94,17 @@ impl Colour {
     }
 }
 
+/// A name that people can read, and that no mail program makes a link of: it stands in letters to people who may not
+/// know whose it is (SEC-035).
+pub fn is_name(text: &str) -> bool {
+    let links = |text: &str| {
+        let after_dots = text.split('.').skip(1);
+        text.contains(['/', ':', '@', '\\', '<', '>'])
+            || after_dots.into_iter().any(|after| after.starts_with(char::is_alphanumeric))
+    };
+    is_plain(text, NAME_MAX) && !links(text)
+}
+
 /// What a picture is, by its first bytes: nothing that could hold a script.
 pub fn picture(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
@@ -136,6 +149,17 @@ mod tests {
         assert!(!yellow.can_be_read());
         assert_eq!(yellow.by_day().hex(), "846a00");
         assert_eq!(colour("0b57a4").by_day(), colour("0b57a4"));
+    }
+
+    #[test]
+    fn names_are_names_and_no_links() {
+        for name in ["Acme Ltd.", "R&D 24", "Bäckerei Zöld", "St. Mary's"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", " ", "evil.example", "win at http://x", "a@b", "a\u{202e}b", "x/y", &"x".repeat(61)]
+        {
+            assert!(!is_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -90,6 +90,14 @@ pub(crate) fn may_change(
     Ok(allowed.map(|()| (who, authenticators)))
 }
 
+/// Whether whoever asks may change factors at this moment, for a page that asks first. The change asks again.
+pub async fn may_change_now(ctx: &Ctx, who: &SignedIn) -> Outcome<()> {
+    let (act, seen) = (Act::begin(ctx, &Visitor::default()), who.clone());
+    let asking = Asking { reach: Reach::Everything, password_now: false };
+    ctx.store.read(move |tx| may_change(&act, tx, &seen, asking)).await??;
+    Ok(())
+}
+
 fn allowed(
     who: &SignedIn,
     authenticators: &[Authenticator],

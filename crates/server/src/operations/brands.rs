@@ -6,7 +6,6 @@ use countersign_core::{
     event::Kind,
     ids::OrganisationId,
     secret::Secret,
-    service::is_plain,
     session::Visitor,
     user::User,
 };
@@ -122,7 +121,7 @@ impl Wanted {
     pub fn new(name: &str, colour: &str, logo: NewLogo) -> Result<Self, Unfit> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let name = given(name);
-        if name.as_ref().is_some_and(|name| !is_plain(name, brand::NAME_MAX)) {
+        if name.as_ref().is_some_and(|name| !brand::is_name(name)) {
             return Err(Unfit::Name);
         }
         let colour = match given(colour) {

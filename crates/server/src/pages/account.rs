@@ -286,6 +286,8 @@ pub(super) async fn revoke(asked: Asked) -> Result<Reply, No> {
 
 /// Names what would go and what would be left; the page's own button does it.
 async fn ask_to_remove(asked: &Asked, who: &SignedIn) -> Result<Reply, No> {
+    // A fresh proof first, so that the button below acts and does not lead away.
+    authenticators::may_change_now(asked.ctx(), who).await?;
     let (id, what) = (asked.text("id"), asked.text("what"));
     let passkeys = passkeys::list(asked.ctx(), who).await?;
     let named = match what.as_str() {

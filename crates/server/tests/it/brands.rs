@@ -84,6 +84,7 @@ async fn what_could_not_be_read_or_could_act_is_refused_and_changes_nothing() {
     for (fields, logo) in [
         ([("name", name.as_str()), ("colour", "")], &b""[..]),
         ([("name", "a\u{202e}b"), ("colour", "")], b""),
+        ([("name", "evil.example"), ("colour", "")], b""),
         ([("name", ""), ("colour", "red")], b""),
         ([("name", ""), ("colour", "\"><script>")], b""),
         ([("name", ""), ("colour", "")], b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),

@@ -85,6 +85,13 @@ async fn a_whole_life_without_scripts() {
     assert!(text(&home.submit("/account/backup-codes", &[]).await.expect(200)).contains("backup codes"));
     backup_codes.clear();
     let which = [("what", "method"), ("id", "totp")];
+    world.advance(400);
+    assert_eq!(
+        home.submit("/account/remove", &which).await.expect(303).location(),
+        "/step-up?return_to=%2Faccount"
+    );
+    let code = world.totp(&uri);
+    home.submit("/step-up?return_to=%2Faccount", &[("kind", "app"), ("code", &code)]).await.expect(303);
     let asked = home.submit("/account/remove", &which).await.expect(200);
     assert!(text(&asked).contains("Remove “Authenticator app”?"), "{}", text(&asked));
     assert!(text(&asked).contains("No second factor will be left"));
