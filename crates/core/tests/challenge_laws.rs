@@ -192,23 +192,7 @@ fn digest(text: &str) -> Vec<u8> {
 
 impl Town {
     fn new(enrolled: &[Method], policy: Policy) -> Self {
-        let user = User {
-            id: UserId::from("ada".to_owned()),
-            email: "ada@example.com".to_owned(),
-            email_verified_at: None,
-            name: String::new(),
-            family_name: None,
-            image: None,
-            password: None,
-            password_by_mail: false,
-            second_factor_required: false,
-            preferred_method: None,
-            security_version: 0,
-            created_at: START,
-            updated_at: START,
-            language: None,
-            external: None,
-        };
+        let user = User::newcomer(UserId::from("ada".to_owned()), "ada@example.com".to_owned(), START);
         let mut town = Self {
             now: START,
             policy,

@@ -87,23 +87,8 @@ struct Siege {
 
 impl Siege {
     fn new() -> Self {
-        let user = User {
-            id: UserId::from("ada".to_owned()),
-            email: "ada@example.com".to_owned(),
-            email_verified_at: Some(START),
-            name: String::new(),
-            family_name: None,
-            image: None,
-            password: None,
-            password_by_mail: false,
-            second_factor_required: false,
-            preferred_method: None,
-            security_version: 0,
-            created_at: START,
-            updated_at: START,
-            language: None,
-            external: None,
-        };
+        let new = User::newcomer(UserId::from("ada".to_owned()), "ada@example.com".to_owned(), START);
+        let user = User { email_verified_at: Some(START), ..new };
         let seed = Secret::new(SEED.to_vec());
         let authenticator = Authenticator {
             id: AuthenticatorId::from("app".to_owned()),
