@@ -1,0 +1,147 @@
+// One whole life of an account, with real clicks: from signing up to losing the phone and getting back in; with the
+// pages' scripts, or in a browser that runs none.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { serve } from "../harness/binary.mjs";
+import { Chromium } from "../harness/chromium.mjs";
+import { mailedLink } from "../harness/mailbox.mjs";
+import { Authenticator } from "../harness/totp.mjs";
+import { looking } from "./look.mjs";
+
+export async function live({ scripts }) {
+  const server = await serve(after, { env: { COUNTERSIGN_EMAIL_VERIFICATION: "required" } });
+  const base = server.origin;
+  const browser = await Chromium.start(after, { scripts });
+  // axe-core is a script, and the pages are the same.
+  const look = scripts ? looking(browser) : async () => {};
+  const EMAIL = "ada@example.com", PASSWORD = "Lighthouse-and-27-lanterns";
+  let phone, sheet;
+
+  const mentions = (words) => browser.until(`document.body.textContent.includes(${JSON.stringify(words)})`);
+
+  async function password(word = PASSWORD) {
+    await browser.open(`${base}/sign-in`);
+    await browser.type("#email", EMAIL);
+    await browser.type("#password", word);
+    await browser.click("Sign in");
+  }
+
+  async function signOut() {
+    await browser.open(`${base}/account`);
+    await browser.click("Sign out");
+    await browser.at("/sign-in");
+  }
+
+  /** Shows the page for an app, types its code, and keeps the sheet that comes of it. */
+  async function enrolApp() {
+    await browser.at("/account/totp");
+    phone = new Authenticator(await browser.run(`document.querySelector('a[href^="otpauth:"]').href`));
+    await browser.type("#code", await phone.next());
+    await browser.click("Confirm");
+    await browser.until(`document.querySelectorAll(".codes li").length === 10`);
+    sheet = await browser.run(`[...document.querySelectorAll(".codes li")].map((item) => item.textContent)`);
+  }
+
+  test("sign up, verify the address, sign in", async () => {
+    await browser.open(`${base}/sign-up`);
+    await browser.type("#name", "Ada");
+    await browser.type("#email", EMAIL);
+    await browser.type("#password", PASSWORD);
+    await browser.click("Create the account");
+    const link = await mailedLink(server.home, EMAIL);
+    await browser.open(`${base}${link.pathname}${link.search}`);
+    await look("verify-email");
+    await browser.click("It is mine");
+    await mentions("verified");
+    await password();
+    await browser.at("/account");
+  });
+
+  test("enrol, and keep the backup codes by every button", async () => {
+    await browser.click("Add an authenticator app");
+    await enrolApp();
+    const buttons = await browser.run(`[...document.querySelectorAll("[data-copy], [data-print]")].filter((one) => !one.hidden).map((one) => one.innerText)`);
+    assert.deepEqual(buttons, scripts ? ["Copy", "Print"] : []);
+    await browser.keepCodes();
+    await browser.at("/account");
+  });
+
+  test("sign in with the second step, trust the browser, and be spared it", async () => {
+    await signOut();
+    await password();
+    await browser.at("/challenge");
+    await browser.click("input[name=trust]");
+    // Six digits send themselves, where anything runs that could.
+    await browser.type("#code", await phone.next());
+    if (!scripts) await browser.click("Confirm");
+    await browser.at("/account");
+    assert.match(await browser.text(), /Trusted browsers/);
+    await look("account-trusted");
+    await signOut();
+    await password();
+    await browser.at("/account");
+  });
+
+  test("what changes factors asks for a fresh proof, and goes on after it", async () => {
+    await browser.click("Make new ones");
+    await browser.at("/step-up");
+    await look("step-up");
+    await browser.type("#code", await phone.next());
+    await browser.click("Confirm");
+    await browser.at("/account");
+    await browser.click("Make new ones");
+    await browser.until(`document.querySelectorAll(".codes li").length === 10`);
+    const fresh = await browser.run(`[...document.querySelectorAll(".codes li")].map((item) => item.textContent)`);
+    assert.ok(fresh.every((code) => !sheet.includes(code)));
+    sheet = fresh;
+  });
+
+  test("the phone is gone: mailbox and sheet open the account, and a new factor comes first", async () => {
+    await browser.send("Network.clearBrowserCookies");
+    await password();
+    await browser.at("/challenge");
+    await browser.click("None of these works");
+    await browser.at("/recovery");
+    // Who it is, the open challenge knows.
+    await browser.click("button");
+    await mentions("mail");
+    let link;
+    // Other mails have links, too; this one leads to the page that begins it.
+    for (let count = 1; !link?.pathname.startsWith("/recovery"); count++) link = await mailedLink(server.home, EMAIL, count);
+    await browser.open(`${base}${link.pathname}${link.search}`);
+    await look("recovery-mailed");
+    await browser.click("button");
+    await browser.until(`document.querySelector("#backup_code")`);
+    await look("recovery-waiting");
+    await browser.type("#backup_code", sheet[0]);
+    await browser.type("#new_password", "Another-Lighthouse-38");
+    await browser.click("Get back in");
+    await enrolApp();
+    await browser.keepCodes();
+    await browser.at("/account");
+    assert.doesNotMatch(await browser.text(), /Trusted browsers/);
+    await look("account-recovered");
+    await signOut();
+    await password();
+    await mentions("not right");
+    await password("Another-Lighthouse-38");
+    await browser.at("/challenge");
+  });
+
+  test("the account ends where its owner says so", async () => {
+    await browser.type("#code", await phone.next());
+    await browser.click("Confirm");
+    await browser.at("/account");
+    await browser.click("summary");
+    await browser.type("#password", "not it");
+    await browser.click("Delete my account");
+    await mentions("Nothing was deleted");
+    await browser.open(`${base}/account`);
+    await browser.click("summary");
+    await browser.type("#password", "Another-Lighthouse-38");
+    await browser.click("Delete my account");
+    await mentions("Your account is gone");
+    await password("Another-Lighthouse-38");
+    await mentions("not right");
+  });
+}
