@@ -195,7 +195,7 @@ prove-done = Sie können diese Seite schließen und zurückgehen, woher Sie kame
 ## Einrichten
 
 totp-title = Authenticator-App einrichten
-totp-required = Hier ist ein zweiter Faktor Pflicht. Richten Sie einen ein, dann geht es weiter.
+totp-required = { $app } verlangt einen zweiten Faktor. Richten Sie einen ein, dann geht es weiter.
 totp-scan = Scannen Sie das mit einer Authenticator-App: Aegis, 2FAS, Google oder Microsoft Authenticator, 1Password, Bitwarden und dergleichen.
 totp-open = Auf diesem Gerät öffnen
 totp-cannot-scan = Scannen geht nicht? Tippen Sie das in die App:

@@ -199,7 +199,7 @@ prove-done = You can close this page and go back to where you came from.
 ## Enrolling
 
 totp-title = Add an authenticator app
-totp-required = A second factor is required here. Add one to go on.
+totp-required = { $app } requires a second factor. Add one to go on.
 totp-scan = Scan this with an authenticator app: Aegis, 2FAS, Google or Microsoft Authenticator, 1Password, Bitwarden and the like.
 totp-open = Open it on this device
 totp-cannot-scan = Cannot scan? Type this into the app:

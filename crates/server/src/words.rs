@@ -279,7 +279,7 @@ mod tests {
             let within = english.contains(&format!("{{ {id} }}"));
             assert!(within || pages.contains(&quoted) || code.contains(&quoted), "nobody says {id}");
         }
-        for call in ["look.t(\"", "look.count(\"", "look.to(\""] {
+        for call in ["look.t(\"", "look.count(\"", "look.to(\"", "look.named(\""] {
             for named in pages.split(call).skip(1).chain(code.split(call).skip(1)) {
                 let id = named.split('"').next().unwrap();
                 assert!(known.contains_key(id) || id == "…", "{id} is not written");

@@ -107,6 +107,11 @@ impl Look {
         self.say(&Text::from(id).with("to", to))
     }
 
+    /// A message that says whose page this is.
+    pub fn named(&self, id: &'static str) -> String {
+        self.say(&Text::from(id).with("app", self.app.as_str()))
+    }
+
     /// One after the other.
     pub fn list(&self, texts: &[Text]) -> String {
         texts.iter().map(|text| self.say(text)).collect::<Vec<_>>().join(", ")

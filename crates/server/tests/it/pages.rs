@@ -175,7 +175,7 @@ async fn recovery_waits_is_stopped_by_a_click_and_ends_in_enrolment() {
     let done = lost.submit("/recovery/complete", &[("backup_code", &backup)]).await.expect(303);
     assert_eq!(done.location(), "/account/totp");
     assert_eq!(lost.get("/account").await.expect(303).location(), "/account/totp");
-    assert!(text(&lost.get("/account/totp").await.expect(200)).contains("required here"));
+    assert!(text(&lost.get("/account/totp").await.expect(200)).contains("requires a second factor"));
     verified.get("/account").await.expect(302);
 }
 

@@ -73,7 +73,8 @@ fn why(unfit: &Unfit) -> Text {
         Unfit::Name => "brand-name-unfit".into(),
         Unfit::Colour => "brand-colour-unfit".into(),
         Unfit::Contrast(contrast, better) => Text::from("brand-contrast-unfit")
-            .with("contrast", format!("{contrast:.1}"))
+            // Rounded down: what is not enough must not look like it.
+            .with("contrast", format!("{:.1}", (contrast * 10.0).floor() / 10.0))
             .with("least", format!("{CONTRAST_MIN:.1}"))
             .with("better", format!("#{}", better.hex())),
         Unfit::LogoTooLarge | Unfit::LogoUnknown => {
