@@ -60,6 +60,8 @@ async fn an_organisation_looks_as_it_says_to_its_people() {
     assert!(shown.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("sandbox"));
     let mut ada = signed_in(&world, ADA).await;
     assert!(text(&ada.get("/account/totp").await.expect(200)).contains("otpauth://totp/Zebra%20Ltd"));
+    let prompt = ada.post("/account/passkey/options", json!({})).await.expect(200);
+    assert_eq!(prompt.body["rp"]["name"], "Zebra Ltd");
 
     // What is said anew without a file keeps the picture; it goes when it is taken away.
     upload(&mut boss, &[("name", ""), ("colour", "")], b"").await.expect(303);

@@ -24,7 +24,7 @@ use crate::{
     operations::{
         Act, Outcome, Whose,
         authenticators::{self, Asking},
-        enrol,
+        brands, enrol,
         sessions::{Handover, Minted, SignedIn},
     },
     store::NewPasskeyRow,
@@ -78,7 +78,7 @@ pub async fn begin_registration(
     keep: Keep,
 ) -> Outcome<RegistrationOptions> {
     let relying_party = relying_party(ctx)?;
-    let rp_name = ctx.config.app_name.clone();
+    let app_name = ctx.config.app_name.clone();
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
     ctx.write(move |tx| {
@@ -108,7 +108,7 @@ pub async fn begin_registration(
         Ok(Ok(RegistrationOptions {
             challenge,
             rp_id: relying_party.id.clone(),
-            rp_name: rp_name.clone(),
+            rp_name: brands::name(tx, user)?.unwrap_or_else(|| app_name.clone()),
             user_handle,
             user_name: user.called().to_owned(),
             display_name: if user.name.is_empty() { user.called().to_owned() } else { user.name.clone() },
