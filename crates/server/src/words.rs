@@ -1,7 +1,7 @@
 //! What is said to people, in their language: messages by name, from one Fluent file each (projectfluent.org), which
 //! knows each language's plurals (Unicode CLDR).
 
-use std::{sync::LazyLock, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
 use countersign_core::{language::Language, method::Method, session::Visitor};
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
@@ -78,8 +78,8 @@ pub fn part(language: Language, text: &Text, name: Option<&str>) -> String {
     }
 }
 
-/// Something to say, before it is said in a language.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something to say, before it is said in a language. It may hold a code or a link: `Debug` tells its name alone.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Text {
     /// As it is in every language: a name, an address, a date.
     Plain(String),
@@ -87,7 +87,7 @@ pub enum Text {
     Message(&'static str, Vec<(&'static str, Part)>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Part {
     /// Languages choose their plural by it.
     Number(u64),
@@ -95,6 +95,15 @@ pub enum Part {
     Word(String),
     /// Something that is said itself.
     Text(Text),
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(_) => f.write_str("Text(…)"),
+            Self::Message(id, _) => write!(f, "Text({id})"),
+        }
+    }
 }
 
 impl Part {
@@ -328,6 +337,12 @@ mod tests {
         assert_eq!(say(Language::English, &browser(&safari)), safari.browser());
         assert_eq!(say(Language::German, &browser_at(&safari)), "Safari auf einem iPhone, 192.0.2.1");
         assert_eq!(say(Language::English, &browser_at(&visitor("", ""))), "An app");
+    }
+
+    #[test]
+    fn what_stands_in_a_text_is_not_told_for_debugging() {
+        let text = Text::from("letter-code").with("code", "123456").with("inner", Text::plain("654321"));
+        assert_eq!(format!("{text:?} {:?}", Text::plain("123456")), "Text(letter-code) Text(…)");
     }
 
     #[test]
