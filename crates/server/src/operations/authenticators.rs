@@ -94,8 +94,8 @@ pub(crate) fn may_change(
 pub async fn may_change_now(ctx: &Ctx, who: &SignedIn) -> Outcome<()> {
     let (act, seen) = (Act::begin(ctx, &Visitor::default()), who.clone());
     let asking = Asking { reach: Reach::Everything, password_now: false };
-    ctx.store.read(move |tx| may_change(&act, tx, &seen, asking)).await??;
-    Ok(())
+    // It locks, which a transaction that only reads may not.
+    ctx.write(move |tx| Ok(may_change(&act, tx, &seen, asking)?.map(|_| ()))).await
 }
 
 fn allowed(
