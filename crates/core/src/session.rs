@@ -33,7 +33,7 @@ pub struct Visitor {
     pub ip: String,
     pub user_agent: String,
     /// What their browser wants to be spoken to in; programs and records say nothing of it.
-    #[serde(default, skip_serializing)]
+    #[serde(skip)]
     pub language: Option<Language>,
 }
 

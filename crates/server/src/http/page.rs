@@ -65,7 +65,7 @@ async fn colour_file(Path(file): Path<String>) -> Response {
 }
 
 /// An organisation's colour, lightened and darkened until it can be read by day and by night.
-pub fn colours(colour: Colour) -> String {
+fn colours(colour: Colour) -> String {
     let rule =
         |accent: Colour| format!(":root{{--accent:#{};--on-accent:#{}}}", accent.hex(), accent.ink().hex());
     format!("{}@media(prefers-color-scheme:dark){{{}}}", rule(colour.by_day()), rule(colour.by_night()))

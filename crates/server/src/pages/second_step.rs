@@ -54,8 +54,8 @@ fn page(
         wrong: status != StatusCode::OK,
         app: offers.has(Method::Totp),
         sheet: offers.backup_codes,
-        mailbox: hints.mailbox.clone().filter(|_| offers.has(Method::EmailCode)),
-        phone: hints.phone.clone().filter(|_| offers.has(Method::SmsCode)),
+        mailbox: hints.mailbox.clone(),
+        phone: hints.phone.clone(),
         first: sent_by(asked).or(hints.last_used),
         last_used: hints.last_used,
         password: offers.has(Method::Password),
@@ -184,8 +184,8 @@ async fn offers_within(asked: &Asked) -> Result<Offers, No> {
         // Without a second factor a fresh proof is signing in again.
         return Err(No::Elsewhere(query::add("/sign-in", "return_to", &asked.return_to())));
     }
-    let methods = overview.enrolled.iter().map(|(method, _)| *method).collect();
-    let hints = challenge::hints_for(asked.ctx(), &who).await?;
+    let methods: Vec<Method> = overview.enrolled.iter().map(|(method, _)| *method).collect();
+    let hints = challenge::hints_for(asked.ctx(), &who, &methods).await?;
     Ok(Offers { methods, backup_codes: overview.backup_codes_left > 0, hints })
 }
 

@@ -35,7 +35,7 @@ pub struct Open {
 #[derive(Clone, Debug, Default)]
 pub struct Hints {
     pub last_used: Option<Method>,
-    /// Where codes go, masked.
+    /// Where codes go, masked; of what can be asked for.
     pub mailbox: Option<String>,
     pub phone: Option<String>,
     /// For how long a browser can be trusted; nought where it cannot.
@@ -44,7 +44,7 @@ pub struct Hints {
     pub wait: Option<Duration>,
 }
 
-pub(crate) fn hints(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Hints, Fault> {
+pub(crate) fn hints(act: &Act, tx: &mut Tx<'_>, user: &User, methods: &[Method]) -> Result<Hints, Fault> {
     let authenticators = tx.authenticators(&act.vault, &user.id)?;
     let number = |one: &Authenticator| match &one.kind {
         Kind::SmsCode(number) if one.is_confirmed() => Some(phone::masked(number.expose())),
@@ -52,17 +52,18 @@ pub(crate) fn hints(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Hints, Fa
     };
     Ok(Hints {
         last_used: tx.last_used_method(&user.id)?,
-        mailbox: user.mailbox().map(user::masked),
-        phone: authenticators.iter().find_map(number),
+        mailbox: user.mailbox().map(user::masked).filter(|_| methods.contains(&Method::EmailCode)),
+        phone: authenticators.iter().find_map(number).filter(|_| methods.contains(&Method::SmsCode)),
         wait: one_time_code::may_send(&tx.codes_sent(&user.id, act.now - DAY)?, act.now).err(),
         trust_lasts: act.policy_for(tx, user)?.trust_lasts.min(trusted_device::LIFETIME),
     })
 }
 
 /// The same for somebody who is signed in.
-pub async fn hints_for(ctx: &Ctx, who: &SignedIn) -> Outcome<Hints> {
-    let (act, user) = (Act::begin(ctx, &Default::default()), who.user.clone());
-    Ok(ctx.store.read(move |tx| hints(&act, tx, &user)).await?)
+pub async fn hints_for(ctx: &Ctx, who: &SignedIn, methods: &[Method]) -> Outcome<Hints> {
+    let act = Act::begin(ctx, &Default::default());
+    let (user, methods) = (who.user.clone(), methods.to_vec());
+    Ok(ctx.store.read(move |tx| hints(&act, tx, &user, &methods)).await?)
 }
 
 pub async fn look_at(ctx: &Ctx, answerer: &Answerer) -> Outcome<Open> {
@@ -76,7 +77,7 @@ pub async fn look_at(ctx: &Ctx, answerer: &Answerer) -> Outcome<Open> {
         }
         let methods = methods_of(&act, tx, &user, &challenge.proofs)?;
         let backup_codes_left = tx.backup_codes(&user.id, None)?.left;
-        let hints = hints(&act, tx, &user)?;
+        let hints = hints(&act, tx, &user, &methods)?;
         Ok(Some(Open { user, methods, backup_codes_left, hints }))
     });
     Ok(found.await?.ok_or(Denied::ChallengeGone)?)

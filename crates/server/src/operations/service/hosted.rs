@@ -66,7 +66,7 @@ pub async fn look_at(ctx: &Ctx, token: &str) -> Outcome<Hosted> {
         let enrols = may_enrol(&act, tx, &user, (&one.wanted, &offered))?;
         let methods = methods(&act, tx, &user, &one.wanted)?;
         let person = user.called().to_owned();
-        let hints = challenge::hints(&act, tx, &user)?;
+        let hints = challenge::hints(&act, tx, &user, &methods)?;
         Ok(Ok(Hosted { wanted: one.wanted, application: one.application, person, methods, enrols, hints }))
     });
     Ok(found.await??)
