@@ -35,17 +35,23 @@ pub struct Seen {
 pub async fn seen(ctx: &Ctx, seen: Seen) -> Outcome<Brand> {
     let act = Act::begin(ctx, &Visitor::default());
     let found = ctx.store.read(move |tx| {
-        let own = match whose(&act, tx, &seen)? {
-            Some(organisation) => tx.brand(&organisation)?,
-            None => None,
-        };
-        match (own, organisations::known_home(tx)?) {
-            (Some(own), _) => Ok(own),
-            (None, Some(home)) => Ok(tx.brand(&home)?.unwrap_or_default()),
-            (None, None) => Ok(Brand::default()),
-        }
+        let organisation = whose(&act, tx, &seen)?;
+        brand_of(tx, organisation.as_ref())
     });
     Ok(found.await?)
+}
+
+/// An organisation's own, else that of the server's own organisation.
+fn brand_of(tx: &mut Tx<'_>, organisation: Option<&OrganisationId>) -> Result<Brand, Fault> {
+    if let Some(organisation) = organisation
+        && let Some(own) = tx.brand(organisation)?
+    {
+        return Ok(own);
+    }
+    match organisations::known_home(tx)? {
+        Some(home) => Ok(tx.brand(&home)?.unwrap_or_default()),
+        None => Ok(Brand::default()),
+    }
 }
 
 fn whose(act: &Act, tx: &mut Tx<'_>, seen: &Seen) -> Result<Option<OrganisationId>, Fault> {
@@ -78,13 +84,14 @@ fn of_person(tx: &mut Tx<'_>, user: &User) -> Result<Option<OrganisationId>, Fau
     })
 }
 
-/// The name that the person's organisation goes by, for letters and authenticator apps, if it has one of its own.
-pub(crate) fn name(tx: &mut Tx<'_>, user: &User) -> Result<Option<String>, Fault> {
-    let brand = match of_person(tx, user)? {
-        Some(organisation) => tx.brand(&organisation)?,
+/// The name over the person's pages, for letters and authenticator apps, where it is not the server's. Of somebody who
+/// is not known yet, too.
+pub(crate) fn name(tx: &mut Tx<'_>, user: Option<&User>) -> Result<Option<String>, Fault> {
+    let organisation = match user {
+        Some(user) => of_person(tx, user)?,
         None => None,
     };
-    Ok(brand.and_then(|brand| brand.name))
+    Ok(brand_of(tx, organisation.as_ref())?.name)
 }
 
 /// As it stands, for whoever may change it.

@@ -28,7 +28,7 @@ use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose,
+        Act, Outcome, Whose, brands,
         emails::LinkShape,
         sessions::Handover,
         sign_in::{self, Admission, Gate, SignedInOrAsked},
@@ -119,7 +119,7 @@ pub async fn request(ctx: &Ctx, visitor: &Visitor, asked: Request<'_>) -> Outcom
                     message,
                     expires_at: new.expires_at,
                     language: act.visitor.language.unwrap_or_default(),
-                    sender: None,
+                    sender: brands::name(tx, None)?,
                 };
                 act.post(tx, UserId::from(id.to_string()), &letter)?;
             }

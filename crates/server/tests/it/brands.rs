@@ -58,6 +58,10 @@ async fn an_organisation_looks_as_it_says_to_its_people() {
     let shown = send(&world.router(), request()).await.expect(200);
     assert_eq!(shown.headers[header::CONTENT_TYPE], "image/png");
     assert!(shown.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("sandbox"));
+    world.browser().submit("/sign-in/mail", &[("email", "new@example.com")]).await.expect(200);
+    world.browser().submit("/password", &[("email", ADA)]).await.expect(200);
+    let named = world.mail().await.into_iter().filter(|letter| letter.subject.contains("Zebra Ltd"));
+    assert_eq!(named.count(), 2);
     let mut ada = signed_in(&world, ADA).await;
     assert!(text(&ada.get("/account/totp").await.expect(200)).contains("otpauth://totp/Zebra%20Ltd"));
     let prompt = ada.post("/account/passkey/options", json!({})).await.expect(200);
