@@ -10,15 +10,20 @@ export async function mailedCode(home, address, count = 1) {
   return await mailed(home, address, count, /(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])/g);
 }
 
-/** The link mailed to this address, likewise. */
+/** The link mailed to this address, likewise; not the way out that notices hold. */
 export async function mailedLink(home, address, count = 1) {
-  return new URL(await mailed(home, address, count, /https?:\/\/[^\s<>"]+/g));
+  return new URL(await mailed(home, address, count, /https?:\/\/(?![^\s<>"]*\/not-me\?)[^\s<>"]+/g));
+}
+
+/** That way out, in the newest notice. */
+export async function mailedWayOut(home, address) {
+  return new URL(await mailed(home, address, 1, /https?:\/\/[^\s<>"]*\/not-me\?[^\s<>"]+/g));
 }
 
 /** The `token` of the link in the newest mail to this address that is not `except`, once there are `count`. */
 export async function mailedToken(home, address, { except, count = 1 } = {}) {
   const wanted = ({ subject }) => !except?.test(subject);
-  return new URL(await mailed(home, address, count, /https?:\/\/[^\s<>"]+[?&]token=[^\s<>"]+/g, wanted)).searchParams.get("token");
+  return new URL(await mailed(home, address, count, /https?:\/\/(?![^\s<>"]*\/not-me\?)[^\s<>"]+[?&]token=[^\s<>"]+/g, wanted)).searchParams.get("token");
 }
 
 /** Notices come to the same address, in no particular order: what counts is what the mail holds. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { serve } from "../harness/binary.mjs";
 import { Chromium } from "../harness/chromium.mjs";
-import { mailedLink } from "../harness/mailbox.mjs";
+import { mailedLink, mailedWayOut } from "../harness/mailbox.mjs";
 import { Authenticator } from "../harness/totp.mjs";
 import { looking } from "./look.mjs";
 
@@ -15,11 +15,11 @@ export async function live({ scripts }) {
   // axe-core is a script, and the pages are the same.
   const look = scripts ? looking(browser) : async () => {};
   const EMAIL = "ada@example.com", PASSWORD = "Lighthouse-and-27-lanterns";
-  let phone, sheet;
+  let phone, sheet, secret = PASSWORD;
 
   const mentions = (words) => browser.until(`document.body.textContent.includes(${JSON.stringify(words)})`);
 
-  async function password(word = PASSWORD) {
+  async function password(word = secret) {
     await browser.open(`${base}/sign-in`);
     await browser.type("#email", EMAIL);
     await browser.type("#password", word);
@@ -96,6 +96,33 @@ export async function live({ scripts }) {
     sheet = fresh;
   });
 
+  test("a notice that nobody expected: one click ends everything, and a new password begins anew", async () => {
+    const link = await mailedWayOut(server.home, EMAIL);
+    await browser.open(`${base}${link.pathname}${link.search}`);
+    await mentions("Your second factors stay");
+    await look("not-me");
+    await browser.click("It was not me: end it all");
+    await mentions("Nobody is signed in any more");
+    await look("not-me-done");
+    await password();
+    await mentions("not right");
+    await browser.open(`${base}/password`);
+    await browser.type("#email", EMAIL);
+    await browser.click("Mail me a link");
+    let set;
+    for (let count = 1; set?.pathname !== "/password/set"; count++) set = await mailedLink(server.home, EMAIL, count);
+    await browser.open(`${base}${set.pathname}${set.search}`);
+    secret = "Harbour-and-12-lanterns";
+    await browser.type("#password", secret);
+    await browser.click("Set the password");
+    await mentions("The new password is set");
+    await password();
+    await browser.at("/challenge");
+    await browser.type("#code", await phone.next());
+    if (!scripts) await browser.click("Confirm");
+    await browser.at("/account");
+  });
+
   test("the phone is gone: mailbox and sheet open the account, and a new factor comes first", async () => {
     await browser.send("Network.clearBrowserCookies");
     await password();
@@ -124,7 +151,8 @@ export async function live({ scripts }) {
     await signOut();
     await password();
     await mentions("not right");
-    await password("Another-Lighthouse-38");
+    secret = "Another-Lighthouse-38";
+    await password();
     await browser.at("/challenge");
   });
 
@@ -138,10 +166,10 @@ export async function live({ scripts }) {
     await mentions("Nothing was deleted");
     await browser.open(`${base}/account`);
     await browser.click("summary");
-    await browser.type("#password", "Another-Lighthouse-38");
+    await browser.type("#password", secret);
     await browser.click("Delete my account");
     await mentions("Your account is gone");
-    await password("Another-Lighthouse-38");
+    await password();
     await mentions("not right");
   });
 }

@@ -332,6 +332,17 @@ event-recovery-begun = Wiederherstellung begonnen
 event-recovery-completed = Wiederherstellung abgeschlossen
 event-recovery-stopped = Wiederherstellung angehalten
 event-passkey-copied = Kopierter Passkey abgelehnt
+event-everything-ended = „Das war ich nicht“ gesagt; alles beendet
+
+## Hinweise
+
+not-me-title = Das waren nicht Sie?
+not-me-lead = Alle werden aus Ihrem Konto abgemeldet, auch Sie. Vertraute Browser und API-Schlüssel enden, und das Passwort gilt nicht mehr, bis Sie ein neues setzen. Ihre zweiten Faktoren bleiben.
+not-me-button = Das war ich nicht: alles beenden
+not-me-dead = Dieser Link wurde benutzt oder ist zu alt. Wenn Sie sich anmelden können, beenden Sie Sitzungen in Ihrem Konto.
+not-me-done-title = Alles ist beendet
+not-me-done = Niemand ist mehr angemeldet, und das alte Passwort öffnet nichts. Setzen Sie ein neues, melden Sie sich an und entfernen Sie jeden zweiten Faktor, der nicht Ihrer ist.
+not-me-done-moved = Niemand ist mehr angemeldet. Das Konto hat inzwischen eine andere E-Mail-Adresse: Wenn auch das nicht Sie waren, sagen Sie es denen, die das hier betreiben.
 
 ## Wiederherstellung
 

@@ -336,6 +336,17 @@ event-recovery-begun = Recovery begun
 event-recovery-completed = Recovery completed
 event-recovery-stopped = Recovery stopped
 event-passkey-copied = Copied passkey refused
+event-everything-ended = Said not to have been you; everything ended
+
+## Notices
+
+not-me-title = This was not you?
+not-me-lead = Everybody is signed out of your account, you too. Trusted browsers and API keys end, and the password stops working until you set a new one. Your second factors stay.
+not-me-button = It was not me: end it all
+not-me-dead = That link was used, or is too old. If you can sign in, end sessions in your account.
+not-me-done-title = Everything has ended
+not-me-done = Nobody is signed in any more, and the old password opens nothing. Choose a new one, sign in, and remove every second factor that is not yours.
+not-me-done-moved = Nobody is signed in any more. The account has another mail address by now: if that was not you either, tell whoever runs this place.
 
 ## Recovery
 

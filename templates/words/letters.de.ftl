@@ -81,8 +81,7 @@ letter-changing = Ihre E-Mail-Adresse bei { $app } soll sich ändern
         Jemand, der in Ihrem Konto bei { $app } angemeldet ist, will dessen
         E-Mail-Adresse von dieser auf { $email } ändern.
 
-        Wenn Sie das waren, ist hier nichts weiter zu tun. Wenn nicht, melden Sie
-        sich jetzt an, ändern Sie Ihr Passwort und beenden Sie alle anderen Sitzungen.
+        Wenn Sie das waren, ist hier nichts weiter zu tun.
 letter-password = Ihr Passwort bei { $app } zurücksetzen
     .text =
         Wählen Sie hier ein neues Passwort für Ihr Konto bei { $app }:
@@ -121,6 +120,7 @@ letter-choose = Neues Passwort wählen
 letter-delete-it = Mein Konto löschen
 letter-get-back = Wieder hinein
 letter-stop = Anhalten: Das bin nicht ich
+letter-not-me = Das war ich nicht
 letter-status = Nachsehen, wie es steht
 
 ## Wie eine Wiederherstellung steht
@@ -244,19 +244,35 @@ notice-blocked = Zu viele falsche Codes für Ihr Konto bei { $app }
         Für Ihr Konto bei { $app } gab es zu viele falsche Codes hintereinander. Es
         nimmt eine Zeit lang keine mehr an.
 
+notice-ended = Alle wurden aus Ihrem Konto bei { $app } abgemeldet
+    .text =
+        Jemand, der dieses Postfach liest, hat gesagt, dass das, was in Ihrem Konto bei
+        { $app } geschah, nicht von ihm kam. Alle Sitzungen, vertrauten Browser und
+        API-Schlüssel endeten sofort, und das Passwort gilt nicht mehr.
+
 notice-happened =
     Das geschah am { $at }, von: { $browser }
     (IP-Adresse { $ip }).
 notice-advice =
-    Wenn Sie das waren, ist nichts zu tun. Wenn nicht, melden Sie sich jetzt an,
-    ändern Sie Ihr Passwort und beenden Sie alle anderen Sitzungen.
+    Wenn Sie das waren, ist nichts zu tun.
+notice-advice-ended =
+    Setzen Sie jetzt ein neues Passwort. Melden Sie sich dann an und entfernen Sie
+    jeden zweiten Faktor, der nicht Ihrer ist.
 notice-advice-external =
     Wenn Sie das waren, ist nichts zu tun. Wenn nicht, sagen Sie es der Anwendung,
     für die Sie Ihren zweiten Schritt benutzen.
 notice-advice-guessed =
     Wenn Sie das waren, versuchen Sie es einfach noch einmal. Wenn nicht, kennt
-    vielleicht jemand Ihr Passwort: Melden Sie sich an und ändern Sie es.
+    vielleicht jemand Ihr Passwort.
 notice-advice-reset = Wenn Sie nicht darum gebeten haben, sagen Sie es jetzt Ihrer Verwaltung.
+notice-not-me =
+    Wenn Sie das nicht waren, sagen Sie es hier. Alle werden aus Ihrem Konto
+    abgemeldet, vertraute Browser und API-Schlüssel enden, und das Passwort gilt nicht
+    mehr:
+
+    { $url }
+
+    Der Link wirkt einmal, 7 Tage lang. Danach setzen Sie ein neues Passwort.
 
 ## SMS: Die meisten Telefone zeigen etwa 160 Zeichen
 

@@ -82,8 +82,7 @@ letter-changing = Your { $app } email address is about to change
         Somebody signed in to your { $app } account asked to change its email
         address from this one to { $email }.
 
-        If that was you, there is nothing more to do here. If it was not, sign in
-        now, change your password and end all other sessions.
+        If that was you, there is nothing more to do here.
 letter-password = Reset your { $app } password
     .text =
         Choose a new password for your { $app } account here:
@@ -123,6 +122,7 @@ letter-delete-it = Delete my account
 letter-get-back = Get back in
 letter-stop = Stop it: this is not me
 letter-status = See how it stands
+letter-not-me = This was not me
 
 ## How a recovery stands
 
@@ -245,19 +245,34 @@ notice-blocked = Too many wrong codes for your { $app } account
         There were too many wrong codes in a row for your { $app } account, so it
         takes no more for a while.
 
+notice-ended = Everybody was signed out of your { $app } account
+    .text =
+        Somebody who reads this mailbox said that what happened to your { $app }
+        account was none of their doing. All sessions, trusted browsers and API keys
+        ended at once, and the password stopped working.
+
 notice-happened =
     This happened on { $at }, from { $browser }
     (IP address { $ip }).
 notice-advice =
-    If that was you, there is nothing to do. If it was not, sign in now,
-    change your password and end all other sessions.
+    If that was you, there is nothing to do.
+notice-advice-ended =
+    Choose a new password now, then sign in and remove every second factor that
+    is not yours.
 notice-advice-external =
     If that was you, there is nothing to do. If it was not, tell the application
     that you use your second step for.
 notice-advice-guessed =
     If that was you, simply try again. If it was not, somebody may know your
-    password: sign in and change it.
+    password.
 notice-advice-reset = If you did not ask for it, tell your administrator now.
+notice-not-me =
+    If it was not you, say so here. Everybody is signed out of your account, trusted
+    browsers and API keys end, and the password stops working:
+
+    { $url }
+
+    The link works once, for 7 days. Afterwards you choose a new password.
 
 ## Text messages: most phones show about 160 characters
 

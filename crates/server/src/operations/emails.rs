@@ -12,7 +12,7 @@ use countersign_core::{
     policy::{self, Standing},
     secret::Secret,
     session::{Reach, Visitor},
-    time::{DAY, HOUR},
+    time::{DAY, HOUR, Timestamp},
     user::{self, User},
 };
 use serde_json::json;
@@ -32,6 +32,10 @@ use crate::{
 /// Length of a link's token, `[A-Za-z0-9]`: 190 bits (SEC-022 asks for 128).
 const TOKEN_LENGTH: usize = 32;
 const LIFETIME: Duration = HOUR;
+/// Notices are read late.
+const NOT_ME_LIFETIME: Duration = DAY.saturating_mul(7);
+/// Where the hosted page is that they lead to.
+const NOT_ME_PAGE: &str = "/not-me?token=";
 
 /// What a surface's link looks like around its token. Host and scheme always come from the configuration,
 /// never from a request (SEC-027).
@@ -94,22 +98,12 @@ impl Mailer {
     /// Sends nothing once the limits are reached (SEC-031), and does not tell: the answer must not depend
     /// on whether a mail went out.
     fn run(&self, act: &Act, tx: &mut Tx<'_>, errand: Errand<'_>) -> Result<(), Fault> {
-        let Errand { user, to, purpose, session } = errand;
+        let Errand { user, to, purpose, .. } = errand;
         let earlier = tx.links_sent(&user.id, purpose, act.now - DAY)?;
         if one_time_code::may_send(&earlier, act.now).is_err() {
             return Ok(());
         }
-        let token = Secret::new(entropy::alphanumeric(act.dice(), TOKEN_LENGTH));
-        let link = Link {
-            id: LinkId::new(act.now, act.dice()),
-            purpose,
-            user_id: user.id.clone(),
-            email: to.to_owned(),
-            session_id: session.cloned(),
-            expires_at: act.now + lifetime_of(purpose),
-            used_at: None,
-        };
-        tx.insert_link(&link, &digest(act, token.expose()), act.now)?;
+        let (token, expires_at) = new_link(act, tx, &errand)?;
         let url = self.shape.around(&self.public_url, &token);
         let (message, kind) = match purpose {
             Purpose::VerifyEmail => (Message::VerifyEmail { url, hours: 1 }, Kind::EmailVerificationSent),
@@ -129,14 +123,44 @@ impl Mailer {
                 let from = act.visitor.clone();
                 (Message::Recover { url, minutes: 60, from }, Kind::RecoveryRequested)
             }
+            Purpose::NotMe => return Err(Fault::internal("a link of a notice was asked for without it")),
         };
-        act.write_to_address(tx, user, to.to_owned(), message, link.expires_at)?;
+        act.write_to_address(tx, user, to.to_owned(), message, expires_at)?;
         act.record(tx, kind, Whose::user(&user.id), json!({}))
     }
 }
 
+/// A link that nobody has been told of yet.
+fn new_link(act: &Act, tx: &mut Tx<'_>, errand: &Errand<'_>) -> Result<(Secret<String>, Timestamp), Fault> {
+    let token = Secret::new(entropy::alphanumeric(act.dice(), TOKEN_LENGTH));
+    let link = Link {
+        id: LinkId::new(act.now, act.dice()),
+        purpose: errand.purpose,
+        user_id: errand.user.id.clone(),
+        email: errand.to.to_owned(),
+        session_id: errand.session.cloned(),
+        expires_at: act.now + lifetime_of(errand.purpose),
+        used_at: None,
+    };
+    tx.insert_link(&link, &digest(act, token.expose()), act.now)?;
+    Ok((token, link.expires_at))
+}
+
+/// What a notice leads to, for a reader who says that it was not them. An application's people have nothing here
+/// that it would end.
+pub(crate) fn link_out(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Option<Secret<String>>, Fault> {
+    if user.external.is_some() {
+        return Ok(None);
+    }
+    let errand = Errand { user, to: &user.email, purpose: Purpose::NotMe, session: None };
+    let (token, _) = new_link(act, tx, &errand)?;
+    let shape = LinkShape { before: NOT_ME_PAGE.to_owned(), ..LinkShape::default() };
+    Ok(Some(shape.around(&act.public_url, &token)))
+}
+
 fn lifetime_of(purpose: Purpose) -> Duration {
     match purpose {
+        Purpose::NotMe => NOT_ME_LIFETIME,
         Purpose::EnrolEmail => one_time_code::LINK_LIFETIME,
         Purpose::VerifyEmail
         | Purpose::ConfirmEmailChange
@@ -328,7 +352,8 @@ pub async fn request_change(
             let errand = Errand { user, to: &new_email, purpose, session: None };
             mailer.run(&act, tx, errand)?;
             // The old address hears of it while there is still time to stop it (SEC-033).
-            act.write_to(tx, &who.user, Message::ChangeEmailNotice { new_email: new_email.clone() })?;
+            let not_me = link_out(&act, tx, &who.user)?;
+            act.write_to(tx, &who.user, Message::ChangeEmailNotice { new_email: new_email.clone(), not_me })?;
         }
         Ok(Ok(()))
     })
@@ -394,17 +419,17 @@ pub(crate) async fn addressee(ctx: &Ctx, token: &str, purpose: Purpose) -> Outco
     Ok(ctx.store.read(user).await?)
 }
 
-/// Spends a link inside a transaction and says whose it was.
+/// Spends a link inside a transaction and says whose it was. Everything that follows about them is serialised.
 pub(crate) fn spend(
     act: &Act,
     tx: &mut Tx<'_>,
     token: &str,
     purpose: Purpose,
-) -> Result<Result<UserId, Denied>, Fault> {
+) -> Result<Result<Link, Denied>, Fault> {
     let link = match find(act, tx, token, &[purpose])? {
         Ok(link) => link,
         Err(denied) => return Ok(Err(denied)),
     };
     tx.lock_user(&link.user_id)?;
-    Ok(if tx.spend_link(&link.id, act.now)? { Ok(link.user_id) } else { Err(Denied::LinkInvalid) })
+    Ok(if tx.spend_link(&link.id, act.now)? { Ok(link) } else { Err(Denied::LinkInvalid) })
 }

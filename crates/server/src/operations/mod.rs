@@ -15,6 +15,7 @@ pub mod forward_auth;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod mail_sign_in;
+pub mod not_me;
 pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
@@ -40,6 +41,7 @@ use countersign_core::{
     user::User,
 };
 use serde_json::Value;
+use url::Url;
 
 use crate::{
     ctx::Ctx,
@@ -98,6 +100,7 @@ pub(crate) struct Act {
     pub now: Timestamp,
     pub visitor: Visitor,
     pub policy: Policy,
+    pub public_url: Url,
     pub dice: Arc<Dice>,
     pub vault: Arc<Vault>,
 }
@@ -109,6 +112,7 @@ impl Act {
             now: ctx.clock.now(),
             visitor: visitor.clone(),
             policy: ctx.config.accounts.policy,
+            public_url: ctx.config.public_url.clone(),
             dice: Arc::clone(&ctx.dice),
             vault: Arc::clone(&ctx.vault),
         }
@@ -201,7 +205,12 @@ impl Act {
     /// Tells the user that something happened to the account (SEC-109).
     fn notify(&self, tx: &mut Tx<'_>, user: &User, what: Notice) -> Result<(), Fault> {
         let external = user.external.is_some();
-        let notice = Message::Notice { what, from: self.visitor.clone(), at: self.now, external };
+        let not_me = match what {
+            // Whoever reads that has just said so.
+            Notice::EverythingEnded => None,
+            _ => emails::link_out(self, tx, user)?,
+        };
+        let notice = Message::Notice { what, from: self.visitor.clone(), at: self.now, external, not_me };
         self.write_to(tx, user, notice)
     }
 }

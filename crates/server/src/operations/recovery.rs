@@ -24,7 +24,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 use url::Url;
 
-pub(crate) use self::stopping::second_factor_shown;
+pub(crate) use self::stopping::{disowned, second_factor_shown};
 pub use self::{
     completion::{Completed, Completion, complete},
     shortening::{Shorten, approve, of_member, shorten},

@@ -202,6 +202,7 @@ fn activity(events: &[EventRow]) -> Vec<(Text, Vec<Text>)> {
             "recovery.completed" => "event-recovery-completed",
             "recovery.vetoed" => "event-recovery-stopped",
             "passkey.cloned" => "event-passkey-copied",
+            "user.everything_ended" => "event-everything-ended",
             _ => return None,
         };
         let visitor = Visitor { ip: row.ip.clone(), user_agent: row.user_agent.clone(), language: None };

@@ -5,6 +5,7 @@ mod account;
 mod admin;
 mod asked;
 mod enrol;
+mod not_me;
 mod passkeys;
 mod password;
 mod prove;
@@ -67,6 +68,8 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(POST, "/password/set",             to(surface, password::set))
         .on(GET,  "/verify-email",             to(surface, verify::show))
         .on(POST, "/verify-email",             to(surface, verify::verify))
+        .on(GET,  "/not-me",                   to(surface, not_me::show))
+        .on(POST, "/not-me",                   to(surface, not_me::end))
         .on(GET,  "/challenge",                to(surface, second_step::show))
         .on(POST, "/challenge",                to(surface, second_step::answer))
         .on(POST, "/challenge/passkey/options", to(surface, passkeys::challenge_options))

@@ -18,16 +18,19 @@ pub enum Purpose {
     EnrolEmail,
     /// Begins a recovery.
     Recover,
+    /// Comes with a notice: ends what opens the account.
+    NotMe,
 }
 
 impl Purpose {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::VerifyEmail,
         Self::ConfirmEmailChange,
         Self::ResetPassword,
         Self::DeleteAccount,
         Self::EnrolEmail,
         Self::Recover,
+        Self::NotMe,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Purpose {
             Self::DeleteAccount => "delete_account",
             Self::EnrolEmail => "enrol_email",
             Self::Recover => "recover",
+            Self::NotMe => "not_me",
         }
     }
 

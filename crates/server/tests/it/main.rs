@@ -20,6 +20,7 @@ mod matrix;
 mod mounting;
 mod mudbase;
 mod native;
+mod not_me;
 mod organisations;
 mod pages;
 mod passkeys;

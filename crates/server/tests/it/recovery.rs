@@ -135,18 +135,10 @@ async fn ada() -> (World, Person) {
 /// What whoever reads the mailbox can do: ask, read, follow.
 async fn begin(world: &World, email: &str) -> Begun {
     recovery::request(&world.ctx, &visitor(), Asked::Address(email)).await.unwrap();
-    let token = mailed(world, email, "/recovery/begin?token=").await;
+    let token = world.mailed_token(email, "/recovery/begin?token=").await;
     let begun = recovery::begin(&world.ctx, &visitor(), &token).await.unwrap();
     world.mail().await;
     begun
-}
-
-/// The token in the newest mail to this address that leads to this page.
-async fn mailed(world: &World, email: &str, page: &str) -> String {
-    let mail = world.mail().await;
-    let texts = mail.iter().filter(|letter| letter.to.contains(email)).map(|letter| &letter.text);
-    let tokens = texts.filter_map(|text| text.split(page).nth(1)?.split_whitespace().next());
-    tokens.into_iter().next().unwrap_or_else(|| panic!("no mail to {email} leads to {page}")).to_owned()
 }
 
 /// The subjects of all mail about recoveries to this address, oldest first.
@@ -201,6 +193,7 @@ async fn whoever_waits_gets_a_session_that_only_enrols_and_nothing_old_opens() {
     world.advance(1);
     housekeeping::purge(&world.ctx).await.unwrap();
     assert_eq!(status(&world, &begun).await.state, State::Ready);
+    world.advance(1);
     let completed = complete(&world, &begun, None).await.unwrap();
 
     let session = &completed.session.session;
@@ -348,7 +341,7 @@ async fn an_address_that_was_never_verified_recovers_nothing() {
     let forget =
         |tx: &mut countersign::store::Tx<'_>| tx.execute("UPDATE users SET email_verified_at = NULL", &[]);
     recovery::request(&world.ctx, &visitor(), Asked::Address(ADA)).await.unwrap();
-    let link = mailed(&world, ADA, "/recovery/begin?token=").await;
+    let link = world.mailed_token(ADA, "/recovery/begin?token=").await;
     world.ctx.store.write(forget).await.unwrap();
     assert_eq!(denied(recovery::begin(&world.ctx, &visitor(), &link).await), Denied::LinkInvalid);
     world.advance(3_600);
@@ -361,7 +354,7 @@ async fn an_address_that_was_never_verified_recovers_nothing() {
 async fn a_replayed_link_begins_nothing_and_no_other_link_does() {
     let (world, _) = ada().await;
     recovery::request(&world.ctx, &visitor(), Asked::Address(ADA)).await.unwrap();
-    let link = mailed(&world, ADA, "/recovery/begin?token=").await;
+    let link = world.mailed_token(ADA, "/recovery/begin?token=").await;
     assert!(matches!(
         emails::look_at(&world.ctx, &link, Purpose::Recover).await,
         Ok(emails::LinkState::Valid(_))
@@ -373,7 +366,7 @@ async fn a_replayed_link_begins_nothing_and_no_other_link_does() {
     recovery::request(&world.ctx, &visitor(), Asked::Address(ADA)).await.unwrap();
     world.advance(3_600);
     recovery::request(&world.ctx, &visitor(), Asked::Address(ADA)).await.unwrap();
-    let late = mailed(&world, ADA, "/recovery/begin?token=").await;
+    let late = world.mailed_token(ADA, "/recovery/begin?token=").await;
     world.advance(3_600);
     assert_eq!(denied(recovery::begin(&world.ctx, &visitor(), &late).await), Denied::LinkExpired);
 }
@@ -382,7 +375,7 @@ async fn a_replayed_link_begins_nothing_and_no_other_link_does() {
 async fn tokens_are_stored_nowhere() {
     let (world, _) = ada().await;
     let begun = begin(&world, ADA).await;
-    let notice = mailed(&world, ADA, "/recovery/stop?token=").await;
+    let notice = world.mailed_token(ADA, "/recovery/stop?token=").await;
     let claim = begun.claim.expose().replace('-', "");
     let found = world.ctx.store.read(|tx| {
         tx.row("SELECT claim_digest, notice_digest FROM recoveries", &[], |row| {
@@ -411,7 +404,7 @@ async fn the_owner_stops_it_from_session_trusted_device_or_mail() {
         let begun = begin(&world, ADA).await;
         let who = ada.who(&world).await;
         assert_eq!(recovery::of_oneself(&world.ctx, &who).await.unwrap().unwrap().state, State::Pending);
-        let notice = mailed(&world, ADA, "/recovery/stop?token=").await;
+        let notice = world.mailed_token(ADA, "/recovery/stop?token=").await;
         let held = Held::Notice(&notice);
         assert_eq!(
             recovery::status(&world.ctx, held).await.unwrap().state,
@@ -507,7 +500,7 @@ async fn a_mailbox_thief_gets_no_session_before_the_wait_and_the_owner_stops_the
         recovery::request(&world.ctx, &visitor(), Asked::Address(ADA)).await.unwrap();
     }
     world.advance(3_600);
-    let again = mailed(&world, ADA, "/recovery/begin?token=").await;
+    let again = world.mailed_token(ADA, "/recovery/begin?token=").await;
     assert_eq!(denied(recovery::begin(&world.ctx, &visitor(), &again).await), Denied::LinkExpired);
     let who = ada.who(&world).await;
     recovery::veto(&world.ctx, &visitor(), Vetoer::Session(&who)).await.unwrap();
@@ -522,7 +515,7 @@ async fn links_asked_for_before_a_veto_begin_nothing_after_it() {
     begin(&world, ADA).await;
     world.advance(60);
     recovery::request(&world.ctx, &visitor(), Asked::Address(ADA)).await.unwrap();
-    let link = mailed(&world, ADA, "/recovery/begin?token=").await;
+    let link = world.mailed_token(ADA, "/recovery/begin?token=").await;
     let who = ada.who(&world).await;
     recovery::veto(&world.ctx, &visitor(), Vetoer::Session(&who)).await.unwrap();
     assert_eq!(denied(recovery::begin(&world.ctx, &visitor(), &link).await), Denied::LinkInvalid);
@@ -537,7 +530,7 @@ async fn a_password_thief_gets_nothing_from_asking_and_nothing_from_waiting() {
     assert_eq!(denied(stale), Denied::ChallengeGone);
     assert_eq!(number(&world, "SELECT COUNT(*) FROM recoveries").await, 0, "asking begins nothing");
     // The owner, who has lost the phone, follows the link. The thief tries the old password all the while.
-    let link = mailed(&world, ADA, "/recovery/begin?token=").await;
+    let link = world.mailed_token(ADA, "/recovery/begin?token=").await;
     let begun = recovery::begin(&world.ctx, &visitor(), &link).await.unwrap();
     world.advance(WAIT.as_secs());
     assert!(matches!(ada.knock(&world, PASSWORD).await, Ok(SignedInOrAsked::Asked(_))));
@@ -679,7 +672,7 @@ async fn vouching_for_the_owner_does_not_help_a_thief_who_began_another() {
     gone(office.shorten(BOSS, ADA, "seen in person").await);
     gone(complete(&office.world, &owners, None).await);
     assert!(!status(&office.world, &thiefs).await.shortened);
-    let notice = mailed(&office.world, ADA, "/recovery/status?token=").await;
+    let notice = office.world.mailed_token(ADA, "/recovery/status?token=").await;
     let seen = recovery::status(&office.world.ctx, Held::Notice(&notice)).await.unwrap();
     assert!(seen.reference.is_none(), "nobody reads out a thief's reference from a mail");
 }
@@ -761,7 +754,7 @@ async fn racing_beginnings_leave_one_open() {
     let mut links = vec![];
     for _ in 0..5 {
         recovery::request(&world.ctx, &visitor(), Asked::Address(ADA)).await.unwrap();
-        links.push(mailed(&world, ADA, "/recovery/begin?token=").await);
+        links.push(world.mailed_token(ADA, "/recovery/begin?token=").await);
         world.advance(31);
     }
     let acts = (0..20).map(|number| {
@@ -782,7 +775,7 @@ async fn racing_vetoes_and_completions_have_one_outcome() {
         let (world, ada) = ada().await;
         let begun = begin(&world, ADA).await;
         world.advance(WAIT.as_secs());
-        let notice = mailed(&world, ADA, "/recovery/stop?token=").await;
+        let notice = world.mailed_token(ADA, "/recovery/stop?token=").await;
         let who = ada.who(&world).await;
         let acts = (0..12).map(|number| {
             let (ctx, claim, notice) = (Arc::clone(&world.ctx), begun.claim.clone(), notice.clone());

@@ -121,22 +121,34 @@ impl World {
     /// The newest six-digit code mailed to this address.
     pub async fn mailed_code(&self, to: &str) -> String {
         let mail = self.mail().await;
-        let letter = mail
+        let letters = mail
             .iter()
-            .find(|letter| letter.to.contains(to) && letter.subject.to_lowercase().contains("code"));
-        let text = &letter.expect("no code was mailed").text;
-        let mut words = text.split(|c: char| !c.is_ascii_digit());
-        words.find(|word| word.len() == 6).expect("the mail holds no code").to_owned()
+            .filter(|letter| letter.to.contains(to) && letter.subject.to_lowercase().contains("code"));
+        let codes = letters.filter_map(|letter| {
+            letter
+                .text
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .find(|word| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit()))
+        });
+        codes.into_iter().next().expect("no code was mailed").to_owned()
     }
 
-    /// The newest link mailed to this address.
+    /// The newest link mailed to this address that does what was asked for: not the way out that notices hold.
     pub async fn mailed_link(&self, to: &str) -> String {
         let mail = self.mail().await;
         let letters = mail.iter().filter(|letter| letter.to.contains(to));
         let links = letters.filter_map(|letter| {
             letter.text.split_whitespace().find(|word| word.starts_with("http")).map(str::to_owned)
         });
-        links.into_iter().next().expect("no link was mailed")
+        links.into_iter().find(|link| !link.contains("/not-me?")).expect("no link was mailed")
+    }
+
+    /// The token in the newest mail to this address that leads to this page.
+    pub async fn mailed_token(&self, to: &str, page: &str) -> String {
+        let mail = self.mail().await;
+        let texts = mail.iter().filter(|letter| letter.to.contains(to)).map(|letter| &letter.text);
+        let tokens = texts.filter_map(|text| text.split(page).nth(1)?.split_whitespace().next());
+        tokens.into_iter().next().unwrap_or_else(|| panic!("no mail to {to} leads to {page}")).to_owned()
     }
 
     /// The code an authenticator app shows now for the seed in this `otpauth:` address.

@@ -9,6 +9,7 @@ use crate::{
     operations::{
         accounts::{self, Farewell, FarewellTaken, PasswordChange, ProfileChange},
         emails::LinkShape,
+        not_me::{self, Ended},
     },
 };
 
@@ -49,6 +50,13 @@ pub(super) async fn reset(asked: Asked) -> Result<Reply, No> {
     let (token, new) = asked.body(|body| (body.text("token"), body.some_secret("new")))?;
     accounts::reset_password(asked.ctx(), &asked.visitor, &token, (new, &[])).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// By the link of a notice, from whoever reads it.
+pub(super) async fn not_me(asked: Asked) -> Result<Reply, No> {
+    let token = asked.body(|body| body.text("token"))?;
+    let Ended { password_too } = not_me::end_everything(asked.ctx(), &asked.visitor, &token).await?;
+    Ok(Reply::json(&json!({ "password_removed": password_too })))
 }
 
 pub(super) async fn delete(asked: Asked) -> Result<Reply, No> {

@@ -91,6 +91,7 @@ fn table() -> Routes<Arc<Surface>> {
         .on(PATCH,  "/v1/account",                           to(account::update))
         .on(POST,   "/v1/account/password",                  to(account::change_password))
         .on(DELETE, "/v1/account",                           to(account::delete))
+        .on(POST,   "/v1/account/not-me",                    to(account::not_me))
         // Factors.
         .on(GET,    "/v1/authenticators",                    to(authenticators::list))
         .on(POST,   "/v1/authenticators/totp",               to(authenticators::begin_totp))

@@ -81,6 +81,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "Account and factors", rows: &[
         row("PATCH", "/v1/account", By::Session, &[may("name", Kind::Text)], (200, &["user"]), "changes the name"),
         row("DELETE", "/v1/account", By::Fresh, &[may("password", Kind::Text)], (204, &[]), "or 202 where a mail asks once more").or(202, &[]),
+        row("POST", "/v1/account/not-me", By::Anybody, &[must("token")], (200, &["password_removed"]), "by the link of a notice: ends sessions, trusted devices, API keys and the password"),
         row("POST", "/v1/account/password", By::Session, &[must("current"), must("new")], (200, &["session=?NewSession"]), "other sessions and trusted devices end"),
         row("GET", "/v1/authenticators", By::Enrolling, &[], (200, &["authenticators", "preferred", "required", "allowed", "backup_codes_left"]), "what is enrolled, and what would count"),
         row("POST", "/v1/authenticators/totp", By::Enrolling, &[may("password", Kind::Text)], (201, &["uri", "secret", "qr"]), "begins; nothing is in force yet"),

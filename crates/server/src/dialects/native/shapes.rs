@@ -39,6 +39,7 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
     ("organisations", "[Organisation]"),
     ("passkey", "Passkey"),
     ("passkeys", "[Passkey]"),
+    ("password_removed", "flag"),
     ("paths", "object"),
     ("preferred", "?Method"),
     ("pubKeyCredParams", "[object]"),

@@ -117,10 +117,17 @@ fn stop(act: &Act, tx: &mut Tx<'_>, whose: (&User, &Recovery), how: &'static str
 /// Somebody proved the second factor that is said to be lost: then it is not, and whoever waits is somebody else
 /// or needs to wait no longer. This holds even where a thief of the mailbox deletes every warning.
 pub(crate) fn second_factor_shown(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+    stop_any(act, tx, user, "second_factor")
+}
+
+/// Its owner says that what happens to the account is none of their doing.
+pub(crate) fn disowned(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+    stop_any(act, tx, user, "not_me")
+}
+
+fn stop_any(act: &Act, tx: &mut Tx<'_>, user: &User, how: &'static str) -> Result<(), Fault> {
     match tx.open_recovery(&user.id)? {
-        Some(one) if one.may_stop(user.security_version, act.now).is_ok() => {
-            stop(act, tx, (user, &one), "second_factor")
-        }
+        Some(one) if one.may_stop(user.security_version, act.now).is_ok() => stop(act, tx, (user, &one), how),
         _ => Ok(()),
     }
 }
