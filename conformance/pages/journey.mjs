@@ -70,10 +70,13 @@ export async function live({ scripts }) {
     await signOut();
     await password();
     await browser.at("/challenge");
-    await browser.click("input[name=trust]");
     // Six digits send themselves, where anything runs that could.
     await browser.type("#code", await phone.next());
     if (!scripts) await browser.click("Confirm");
+    await browser.at("/challenge/trust");
+    await mentions("for 30 days");
+    await look("trust");
+    await browser.click("Trust this browser");
     await browser.at("/account");
     assert.match(await browser.text(), /Trusted browsers/);
     await look("account-trusted");
@@ -120,7 +123,10 @@ export async function live({ scripts }) {
     await browser.at("/challenge");
     await browser.type("#code", await phone.next());
     if (!scripts) await browser.click("Confirm");
+    await browser.at("/challenge/trust");
+    await browser.click("Not now");
     await browser.at("/account");
+    assert.doesNotMatch(await browser.text(), /Trusted browsers/);
   });
 
   test("the phone is gone: mailbox and sheet open the account, and a new factor comes first", async () => {
@@ -159,6 +165,8 @@ export async function live({ scripts }) {
   test("the account ends where its owner says so", async () => {
     await browser.type("#code", await phone.next());
     await browser.click("Confirm");
+    await browser.at("/challenge/trust");
+    await browser.click("Not now");
     await browser.at("/account");
     await browser.click("summary");
     await browser.type("#password", "not it");

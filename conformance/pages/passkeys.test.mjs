@@ -81,6 +81,8 @@ test("after the password, the passkey is the second step", async () => {
   await browser.shoot(SHOTS, "challenge");
   await key.touches(true);
   await browser.click("form[data-passkey] button");
+  await browser.at("/challenge/trust");
+  await browser.click("Not now");
   await browser.at("/account");
 });
 
@@ -96,6 +98,8 @@ test("unverified, it is one factor: the password is asked for", async () => {
   assert.match(await browser.text(), /Your password/);
   await browser.type("#password", PASSWORD);
   await browser.click("Confirm with the password");
+  await browser.at("/challenge/trust");
+  await browser.click("Not now");
   await browser.at("/account");
 });
 

@@ -47,6 +47,8 @@ test("an application's visitor signs in with both steps and ends up there", asyn
   await browser.at("/challenge");
   await browser.type("#code", await app.next());
   await browser.click("Confirm");
+  await browser.at("/challenge/trust");
+  await browser.click("Trust this browser");
   await browser.until(`location.hostname === "app.localhost" && location.search.includes("countersign_code=")`);
   assert.deepEqual(browser.complaints.filter((one) => !/favicon/.test(one)), []);
 });

@@ -166,6 +166,13 @@ challenge-trust =
        *[other] Diesem Browser vertrauen: hier { $number } Tage lang nicht mehr fragen
     }
 challenge-trust-note = { $browser }. In Ihrem Konto können Sie das jederzeit zurücknehmen.
+trust-title = Diesem Browser vertrauen?
+trust-lead =
+    { $number ->
+        [one] 1 Tag lang würden Sie hier nicht nach dem zweiten Schritt gefragt. Sagen Sie nur dort Ja, wo sich sonst niemand anmeldet.
+       *[other] { $number } Tage lang würden Sie hier nicht nach dem zweiten Schritt gefragt. Sagen Sie nur dort Ja, wo sich sonst niemand anmeldet.
+    }
+trust-yes = Diesem Browser vertrauen
 challenge-mail = Code an { $to } mailen
 challenge-sms = SMS-Code an { $to } senden
 challenge-sent = Ein Code ist unterwegs an { $to }.

@@ -170,6 +170,13 @@ challenge-trust =
        *[other] Trust this browser: do not ask here again for { $number } days
     }
 challenge-trust-note = { $browser }. You can take it back in your account at any time.
+trust-title = Trust this browser?
+trust-lead =
+    { $number ->
+        [one] You would not be asked for the second step here for 1 day. Say yes only where nobody else signs in.
+       *[other] You would not be asked for the second step here for { $number } days. Say yes only where nobody else signs in.
+    }
+trust-yes = Trust this browser
 challenge-mail = Mail a code to { $to }
 challenge-sms = Text a code to { $to }
 challenge-sent = A code is on its way to { $to }.

@@ -1,6 +1,6 @@
 //! Pages for people: their policy, their style, and the one that asks before something happens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -9,7 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::on,
 };
-use countersign_core::{brand::Colour, denied::Denied, method::Method, time::Timestamp};
+use countersign_core::{
+    brand::Colour,
+    denied::Denied,
+    method::Method,
+    session::Visitor,
+    time::{DAY, Timestamp},
+};
 
 use crate::{
     ctx::Ctx,
@@ -18,7 +24,7 @@ use crate::{
         reply::Reply,
         routes::{GET, Routes},
     },
-    words::Text,
+    words::{self, Text},
 };
 
 const STYLE: &str = include_str!("../../../../assets/countersign.css");
@@ -129,10 +135,9 @@ pub struct Challenge<'a> {
     pub last_used: Option<Method>,
     pub password: bool,
     pub passkeys: Option<Passkeys>,
-    /// For how many days this browser may be spared; nought where it may not.
-    pub trust_days: u64,
-    /// What the browser is called, where it may be trusted, and how that is taken back.
-    pub browser: Text,
+    /// For how many days this browser may be spared, and what it is called; nothing where that is asked later or
+    /// not at all.
+    pub trust: Option<(u64, Text)>,
     /// Seconds until another code can be sent.
     pub wait: Option<u64>,
     /// Seconds for which an app has shown its code by now.
@@ -182,6 +187,12 @@ impl Challenge<'_> {
     fn was_last(&self, method: Method) -> bool {
         self.last_used == Some(method)
     }
+}
+
+/// For how long a browser may be trusted that can be, and what it is called.
+pub fn trust(lasts: Duration, visitor: &Visitor) -> Option<(u64, Text)> {
+    let note = Text::from("challenge-trust-note").with("browser", words::browser(visitor));
+    (!lasts.is_zero()).then_some((lasts.as_secs() / DAY.as_secs(), note))
 }
 
 /// How far into its 30 seconds the code is that an app shows now (RFC 6238 §4.1).
@@ -260,8 +271,7 @@ mod tests {
             last_used: None,
             password: false,
             passkeys: None,
-            trust_days: 30,
-            browser: "wrong".into(),
+            trust: None,
             wait: None,
             elapsed: 0,
             recovers: true,

@@ -1,11 +1,14 @@
 //! Trusted devices: earned with a proof, rotated on use, revoked when a copy shows up.
 
+use std::time::Duration;
+
 use countersign_core::{
     denied::Denied,
     entropy,
     event::Kind,
     ids::{TrustedDeviceId, UserId},
     message::Notice,
+    policy::{self, Standing},
     secret::Secret,
     session::{Reach, Visitor},
     trusted_device::{LIFETIME, NAME_MAX, Trust, TrustedDevice},
@@ -17,7 +20,10 @@ pub use crate::store::KnownDevice;
 use crate::{
     ctx::Ctx,
     fault::Fault,
-    operations::{Act, Outcome, Whose, sessions::SignedIn},
+    operations::{
+        Act, Outcome, Whose,
+        sessions::{self, SignedIn},
+    },
     store::{NewTrustedDevice, Tx},
 };
 
@@ -48,6 +54,52 @@ pub(crate) fn trust(act: &Act, tx: &mut Tx<'_>, user: &User) -> Result<Option<Se
     act.record(tx, Kind::TrustedDeviceAdded, Whose::user(&user.id), json!({ "device": device.id }))?;
     act.notify(tx, user, Notice::TrustedDeviceAdded)?;
     Ok(Some(value))
+}
+
+/// How long the browser of somebody who has just shown their second factor could be trusted; nought where it cannot.
+pub async fn offer(ctx: &Ctx, who: &SignedIn) -> Outcome<Duration> {
+    let act = Act::begin(ctx, &Visitor::default());
+    if may_trust(&act, who).is_err() {
+        return Ok(Duration::ZERO);
+    }
+    let user = who.user.clone();
+    let lasts = ctx.store.read(move |tx| act.policy_for(tx, &user).map(|policy| policy.trust_lasts));
+    Ok(lasts.await?.min(LIFETIME))
+}
+
+/// What a fresh proof may add to an account, it may also leave with its browser (SEC-018).
+fn may_trust(act: &Act, who: &SignedIn) -> Result<(), Denied> {
+    if !who.second_factor_is_on {
+        return Err(Denied::NoSecondFactor);
+    }
+    policy::may_change_factors(
+        Standing {
+            second_factor_is_on: true,
+            proofs: &who.session.proofs,
+            password_now: false,
+            by_key: false,
+            enrolled_here_at: None,
+            vouched: false,
+        },
+        act.now,
+    )
+}
+
+/// Trusts this browser, where the second step was a moment ago and said nothing of it.
+pub async fn trust_now(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcome<Option<Secret<String>>> {
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let who = match sessions::still(&act, tx, &seen, Reach::Everything)? {
+            Ok(who) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        if let Err(denied) = may_trust(&act, &who) {
+            return Ok(Err(denied));
+        }
+        trust(&act, tx, &who.user).map(Ok)
+    })
+    .await
 }
 
 /// A trusted device that stood the test: its new value, and for how long it still holds.

@@ -72,6 +72,8 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(POST, "/not-me",                   to(surface, not_me::end))
         .on(GET,  "/challenge",                to(surface, second_step::show))
         .on(POST, "/challenge",                to(surface, second_step::answer))
+        .on(GET,  "/challenge/trust",          to(surface, second_step::show_trust))
+        .on(POST, "/challenge/trust",          to(surface, second_step::trust))
         .on(POST, "/challenge/passkey/options", to(surface, passkeys::challenge_options))
         .on(POST, "/challenge/passkey",        to(surface, passkeys::challenge))
         .on(GET,  "/step-up",                  to(surface, second_step::show_step_up))

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     http::reply::Reply,
     operations::{
-        challenge::{Answered, Wishes},
+        challenge::Wishes,
         passkeys::{self, Answer, Keep, PasskeySignIn},
         sessions::Handover,
     },
@@ -47,9 +47,8 @@ pub(super) async fn challenge(asked: Asked) -> Result<Reply, No> {
         Some(_) => second_step::within(&asked),
         None => asked.at_the_door(),
     };
-    let wishes = Wishes { trust_device: asked.ticked("trust"), ..Wishes::default() };
-    let answered: Answered =
-        passkeys::answer(asked.ctx(), &asked.visitor, answerer, (answer(&asked)?, wishes)).await?;
-    let entered = second_step::entered(&asked, answered)?;
-    Ok(Reply::json(&json!({ "url": asked.return_to() })).cookies(entered.cookies))
+    let offered = (answer(&asked)?, Wishes::default());
+    let answered = passkeys::answer(asked.ctx(), &asked.visitor, answerer, offered).await?;
+    let (to, cookies) = second_step::entered(&asked, answered).await?;
+    Ok(Reply::json(&json!({ "url": to })).cookies(cookies))
 }

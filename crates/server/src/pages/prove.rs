@@ -24,7 +24,7 @@ use crate::{
         service::{self, Hosted, Onward, Proof},
         sessions::SignedIn,
     },
-    words::{self, Text},
+    words::Text,
 };
 
 fn token(asked: &Asked) -> String {
@@ -140,8 +140,7 @@ async fn page(asked: &Asked, (status, said): (StatusCode, Option<Text>)) -> Resu
         last_used: hints.last_used,
         password: false,
         passkeys: has(Method::Passkey).then_some(passkeys),
-        trust_days: 0,
-        browser: words::browser(&asked.visitor),
+        trust: None,
         elapsed: page::elapsed(asked.ctx().clock.now()),
         wait: hints.wait.map(|wait| wait.as_secs() + 1),
         recovers: false,

@@ -1,13 +1,14 @@
 //! The second step at the door, and the same again within a session.
 
+use askama::Template;
 use axum::http::StatusCode;
-use countersign_core::{
-    challenge::Wants, denied::Denied, method::Method, one_time_code, session::Visitor, time::DAY,
-};
+use countersign_core::{challenge::Wants, denied::Denied, method::Method, one_time_code};
 
 use super::asked::{Asked, Keeps, No, see};
 use crate::{
     http::{
+        cookies::SetCookie,
+        look::Look,
         page::{self, Challenge, Passkeys},
         query,
         reply::Reply,
@@ -15,8 +16,10 @@ use crate::{
     operations::{
         Stop, authenticators,
         challenge::{self, Answered, Answerer, Carrier, Hints, Holder, Typed, Wishes},
+        sessions::SignedIn,
+        trusted_devices,
     },
-    words::{self, Text},
+    words::Text,
 };
 
 /// What there is to be asked for.
@@ -65,8 +68,7 @@ fn page(
             verify: query::add("/challenge/passkey", "return_to", &asked.return_to()),
             then: asked.return_to(),
         }),
-        trust_days: if at_the_door { hints.trust_lasts.as_secs() / DAY.as_secs() } else { 0 },
-        browser: trust_note(&asked.visitor),
+        trust: None,
         elapsed: page::elapsed(asked.ctx().clock.now()),
         wait: hints.wait.map(|wait| wait.as_secs() + 1),
         recovers: at_the_door,
@@ -115,9 +117,9 @@ pub(super) async fn answer(asked: Asked) -> Result<Reply, No> {
         let news = news_of_sending(sent, offers.sent_to(&asked))?;
         return Ok(page(&asked, news, (&offers, true)));
     }
-    let wishes = Wishes { trust_device: asked.ticked("trust"), ..Wishes::default() };
+    let wishes = Wishes::default();
     match challenge::answer(ctx, visitor, asked.at_the_door(), (typed(&asked), wishes)).await {
-        Ok(answered) => Ok(entered(&asked, answered)?),
+        Ok(answered) => gone_on(&asked, answered).await,
         Err(Stop::Denied(denied)) => {
             let offers = offers(&asked).await?;
             Ok(page(&asked, (StatusCode::UNAUTHORIZED, Some(page::said(&denied))), (&offers, true)))
@@ -135,10 +137,6 @@ pub(super) fn sent_by(asked: &Asked) -> Option<Method> {
     }
 }
 
-fn trust_note(visitor: &Visitor) -> Text {
-    Text::from("challenge-trust-note").with("browser", words::browser(visitor))
-}
-
 /// What is said once a code was asked for; `to` is where it went, masked.
 pub(super) fn news_of_sending(
     sent: Result<(), Stop>,
@@ -154,21 +152,66 @@ pub(super) fn news_of_sending(
     }
 }
 
-/// In, with what the browser keeps from here on.
-pub(super) fn entered(asked: &Asked, answered: Answered) -> Result<Reply, No> {
+/// Where to go from a right answer, with what the browser keeps from here on.
+pub(super) async fn entered(asked: &Asked, answered: Answered) -> Result<(String, Vec<SetCookie>), No> {
     match answered {
-        Answered::SignedIn { session, trusted_device, .. } => {
-            let to = asked.onward(&session, asked.return_to());
-            let kept = trusted_device.as_ref().map(|value| asked.keep(Keeps::TrustedDevice, value));
-            Ok(see(&to)
-                .cookies([asked.session_cookie(&session), asked.forget(Keeps::Challenge)])
-                .cookies(kept))
+        Answered::SignedIn { user, session, .. } => {
+            let cookies = vec![asked.session_cookie(&session), asked.forget(Keeps::Challenge)];
+            let who = SignedIn { user, session: session.session.clone(), second_factor_is_on: true };
+            let offered = trusted_devices::offer(asked.ctx(), &who).await?;
+            let to = match offered.is_zero() {
+                true => asked.return_to(),
+                false => query::add(TRUST_PAGE, "return_to", &asked.return_to()),
+            };
+            Ok((asked.onward(&session, to), cookies))
         }
         Answered::Proven { rotated, .. } => {
-            let cookie = rotated.as_ref().map(|fresh| asked.session_cookie(fresh));
-            Ok(see(&asked.return_to()).cookies(cookie))
+            let cookies = rotated.iter().map(|fresh| asked.session_cookie(fresh)).collect();
+            Ok((asked.return_to(), cookies))
         }
         Answered::ProvenOnly { .. } => Err(Denied::ChallengeGone.into()),
+    }
+}
+
+async fn gone_on(asked: &Asked, answered: Answered) -> Result<Reply, No> {
+    let (to, cookies) = entered(asked, answered).await?;
+    Ok(see(&to).cookies(cookies))
+}
+
+const TRUST_PAGE: &str = "/challenge/trust";
+
+#[derive(Template)]
+#[template(path = "pages/trust.html")]
+struct TrustThisBrowser<'a> {
+    look: &'a Look,
+    title: Text,
+    days: u64,
+    browser: Text,
+    return_to: &'a str,
+}
+
+/// Asks once more, and takes no for an answer; where there is nothing to ask, on.
+pub(super) async fn show_trust(asked: Asked) -> Result<Reply, No> {
+    let (who, return_to) = (asked.signed_in().await?, asked.return_to());
+    let lasts = trusted_devices::offer(asked.ctx(), &who).await?;
+    let Some((days, browser)) = page::trust(lasts, &asked.visitor) else {
+        return Ok(see(&return_to));
+    };
+    let look = asked.look();
+    let page = TrustThisBrowser { look, title: "trust-title".into(), days, browser, return_to: &return_to };
+    Ok(page::reply(&page, asked.leads_to().as_deref()))
+}
+
+pub(super) async fn trust(asked: Asked) -> Result<Reply, No> {
+    let who = asked.signed_in().await?;
+    match trusted_devices::trust_now(asked.ctx(), &asked.visitor, &who).await {
+        Ok(value) => {
+            let kept = value.as_ref().map(|value| asked.keep(Keeps::TrustedDevice, value));
+            Ok(see(&asked.return_to()).cookies(kept))
+        }
+        // Too late: the next second step asks again.
+        Err(Stop::Denied(Denied::StaleSession)) => Ok(see(&asked.return_to())),
+        Err(stop) => Err(stop.into()),
     }
 }
 
@@ -209,7 +252,7 @@ pub(super) async fn step_up(asked: Asked) -> Result<Reply, No> {
     }
     let wishes = Wishes { wants: Wants::Proof, ..Wishes::default() };
     match challenge::answer(ctx, visitor, within(&asked), (typed(&asked), wishes)).await {
-        Ok(answered) => entered(&asked, answered),
+        Ok(answered) => gone_on(&asked, answered).await,
         Err(Stop::Denied(denied)) => {
             Ok(page(&asked, (StatusCode::UNAUTHORIZED, Some(page::said(&denied))), (&offers, false)))
         }

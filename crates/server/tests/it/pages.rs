@@ -67,9 +67,13 @@ async fn a_whole_life_without_scripts() {
     );
     home.submit(&challenge, &[("kind", "app"), ("code", "000000")]).await.expect(401);
     let code = world.totp(&uri);
-    let fields = [("kind", "app"), ("code", &*code), ("trust", "on")];
-    assert_eq!(home.submit(&challenge, &fields).await.expect(303).location(), "/account");
-    home.get("/account").await.expect(200);
+    let fields = [("kind", "app"), ("code", &*code)];
+    let asked = home.submit(&challenge, &fields).await.expect(303);
+    assert_eq!(asked.location(), "/challenge/trust?return_to=%2Faccount");
+    assert!(!text(&home.get("/account").await.expect(200)).contains("Trusted browsers"));
+    assert!(text(&home.get(asked.location()).await.expect(200)).contains("for 30 days"));
+    let trusted = home.submit("/challenge/trust", &[("return_to", "/account")]).await.expect(303);
+    assert_eq!(trusted.location(), "/account");
 
     // Trusted, the next time goes without.
     home.submit("/sign-out", &[]).await.expect(303);
@@ -99,6 +103,54 @@ async fn a_whole_life_without_scripts() {
     let gone = home.submit("/account/remove", &[which[0], which[1], ("sure", "on")]).await.expect(303);
     assert_eq!(gone.location(), "/account");
     assert!(text(&home.get("/account").await.expect(200)).contains("A password alone"));
+}
+
+/// SEC-018, SEC-082: trust is left only with a browser whose second step was a moment ago, and where rules allow it.
+#[tokio::test]
+async fn a_browser_is_trusted_only_right_after_the_second_step() {
+    let world = World::new().await;
+    let (mut home, uri, _) = enrolled(&world).await;
+    let devices = |world: &World| {
+        let read = world.ctx.store.clone();
+        async move {
+            let count = read.read(|tx| tx.row("SELECT COUNT(*) FROM trusted_devices", &[], |row| row.get(0)));
+            count.await.unwrap().unwrap_or(0_i64)
+        }
+    };
+    let again = async |home: &mut Browser| {
+        home.submit("/sign-out", &[]).await.expect(303);
+        let challenge = sign_in(home, "/account").await.expect(303).location().to_owned();
+        let code = world.totp(&uri);
+        let asked = home.submit(&challenge, &[("kind", "app"), ("code", &code)]).await.expect(303);
+        asked.location().to_owned()
+    };
+    // Too late: nothing is asked, and nothing is left.
+    assert!(again(&mut home).await.starts_with("/challenge/trust"));
+    world.advance(301);
+    assert_eq!(home.get("/challenge/trust").await.expect(303).location(), "/account");
+    home.submit("/challenge/trust", &[]).await.expect(303);
+    assert_eq!(devices(&world).await, 0);
+    // Nobody who is not signed in is asked at all.
+    world.browser().submit("/challenge/trust", &[]).await.expect(302);
+    // A new rule holds between the question and the answer.
+    assert!(again(&mut home).await.starts_with("/challenge/trust"));
+    let forbid = |tx: &mut countersign::store::Tx<'_>| {
+        let user = tx.user_by_email(ADA)?.expect("Ada").id;
+        tx.execute(
+            "INSERT INTO organisations (id, name, second_factor_required, created_at, trust_lasts)
+             VALUES ('o', 'O', FALSE, 0, 0)",
+            &[],
+        )?;
+        tx.execute(
+            "INSERT INTO memberships (organisation_id, user_id, role, created_at) VALUES ('o', $1, 'member', 0)",
+            &[(&user).into()],
+        )
+    };
+    world.ctx.store.write(forbid).await.unwrap();
+    assert_eq!(home.submit("/challenge/trust", &[]).await.expect(303).location(), "/account");
+    assert_eq!(devices(&world).await, 0);
+    world.advance(31);
+    assert_eq!(again(&mut home).await, "/account", "it was asked although no browser is trusted");
 }
 
 #[tokio::test]
@@ -304,7 +356,7 @@ async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
     };
     let entered =
         passkey(&mut door, "/challenge/passkey?return_to=%2Faccount", without_handle).await.expect(200);
-    assert_eq!(entered.body["url"], "/account");
+    assert_eq!(entered.body["url"], "/challenge/trust?return_to=%2Faccount");
     door.get("/account").await.expect(200);
 }
 

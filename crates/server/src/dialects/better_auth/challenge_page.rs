@@ -1,7 +1,7 @@
 //! The second step as a page, for sign-ins that end in a redirect: no application is running there to ask.
 
 use axum::http::StatusCode;
-use countersign_core::{method::Method, one_time_code, secret::Secret, time::DAY, trusted_device};
+use countersign_core::{method::Method, one_time_code, secret::Secret, trusted_device};
 
 use super::{
     callers::{Asked, CHALLENGE, DONT_REMEMBER},
@@ -18,7 +18,7 @@ use crate::{
         Stop,
         challenge::{self, Answered, Answerer, Carrier, Typed, Wishes},
     },
-    words::{self, Text},
+    words::Text,
 };
 
 pub(super) fn address(asked: &Asked, then: &str) -> String {
@@ -66,8 +66,7 @@ async fn page(
             verify: asked.here("/passkey/verify-authentication"),
             then: then.clone(),
         }),
-        trust_days: hints.trust_lasts.as_secs() / DAY.as_secs(),
-        browser: Text::from("challenge-trust-note").with("browser", words::browser(&asked.visitor)),
+        trust: page::trust(hints.trust_lasts, &asked.visitor),
         elapsed: page::elapsed(asked.ctx().clock.now()),
         wait: hints.wait.map(|wait| wait.as_secs() + 1),
         recovers: true,
