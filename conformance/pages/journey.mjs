@@ -129,6 +129,22 @@ export async function live({ scripts }) {
     assert.doesNotMatch(await browser.text(), /Trusted browsers/);
   });
 
+  test("the phone is elsewhere: a code of the sheet gets in, and is struck out", async () => {
+    await signOut();
+    await password();
+    await browser.at("/challenge");
+    await browser.type("#code", sheet[2]);
+    await browser.click("Confirm");
+    await browser.at("/challenge/backup-code");
+    await mentions("9 of 10 are left");
+    await look("backup-code");
+    await browser.click("Go on");
+    await browser.at("/account");
+    await browser.click("summary");
+    await mentions("No. 3");
+    await look("account-code-used");
+  });
+
   test("the phone is gone: mailbox and sheet open the account, and a new factor comes first", async () => {
     await browser.send("Network.clearBrowserCookies");
     await password();

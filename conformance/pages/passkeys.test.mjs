@@ -4,6 +4,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serve } from "../harness/binary.mjs";
 import { Chromium } from "../harness/chromium.mjs";
+import { looking } from "./look.mjs";
 
 const SHOTS = fileURLToPath(new URL("../../target/screenshots", import.meta.url));
 const server = await serve(after);
@@ -11,6 +12,7 @@ const base = server.origin;
 const EMAIL = "ada@example.com", PASSWORD = "Lighthouse-and-27-lanterns";
 const browser = await Chromium.start(after);
 const key = await browser.authenticator();
+const look = looking(browser);
 
 async function signOut() {
   // Or the sign-in page would sign in again by itself.
@@ -63,6 +65,17 @@ test("the address field suggests the passkey, and that is all it takes", async (
   await key.touches(true);
   await browser.open(`${base}/sign-in`);
   await browser.at("/account");
+});
+
+test("one passkey is tried by itself", async () => {
+  await browser.open(`${base}/account`);
+  await browser.click("summary");
+  await browser.click("Test this passkey");
+  await browser.at("/account/passkey/test");
+  assert.match(await browser.text(), /Test “Laptop”/);
+  await look("passkey-test");
+  await browser.click("Test this passkey");
+  await browser.until(`document.querySelector("[role=status]")?.innerText.includes("It works")`);
 });
 
 test("the button signs in", async () => {

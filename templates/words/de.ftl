@@ -182,6 +182,10 @@ request-asks = fragt { $person }
 request-asks-why = fragt { $person }: { $reason }
 request-agree = Sie stimmen zu
 
+spent-title = Ein Backup-Code hat Sie angemeldet
+spent-lead = Wenn Ihr Telefon oder Ihr Schlüssel für immer weg ist, nehmen Sie es aus Ihrem Konto und richten Sie etwas anderes ein. Wenn nicht Sie es verloren haben, beenden Sie dort auch die anderen Sitzungen.
+spent-account = Mein Konto ansehen
+
 ## Seiten für Anwendungen
 
 prove-over = Das ist vorbei: Es wurde beantwortet oder hat zu lange gedauert. Gehen Sie zurück, woher Sie kamen, und beginnen Sie neu.
@@ -222,6 +226,10 @@ passkey-to-app = Authenticator-App einrichten
 passkey-cancelled = Abgebrochen, oder hier ist kein Passkey dieses Kontos. Versuchen Sie es noch einmal, oder nehmen Sie einen anderen Weg.
 passkey-known = Dieses Gerät hat schon einen Passkey für dieses Konto.
 passkey-unsupported = Dieser Browser kann keine Passkeys benutzen.
+test-title = „{ $name }“ prüfen
+test-lead = Ihr Browser fragt nach genau diesem Passkey. Er muss Sie erkennen: am Gesicht, am Finger oder an der PIN.
+test-button = Diesen Passkey prüfen
+test-works = Er geht, und er hat Sie erkannt.
 sms-title = Codes per SMS
 sms-lead = Wir senden jedes Mal einen Code an Ihr Telefon. Wer Ihre Nummer übernimmt, bekommt ihn auch: Eine App oder ein Passkey ist sicherer.
 sms-phone = Telefonnummer, mit Land
@@ -278,10 +286,18 @@ account-one-way = Richten Sie einen weiteren ein: Wer den einzigen verliert, war
 account-codes = Backup-Codes
 account-codes-left =
     { $number ->
-        [0] Sie haben keinen mehr. Machen Sie neue.
-        [one] Sie haben noch 1. Machen Sie neue.
-       *[other] Sie haben noch { $number }.
+        [0] Von { $all } ist keiner übrig. Machen Sie neue.
+        [1] Von { $all } ist noch 1 übrig. Machen Sie neue.
+        [2] Von { $all } sind noch 2 übrig. Machen Sie neue.
+        [3] Von { $all } sind noch 3 übrig. Machen Sie neue.
+       *[other] Von { $all } sind noch { $number } übrig.
     }
+account-codes-used = Welche benutzt wurden
+account-code-used =
+    { $place ->
+        [none] Einer
+       *[other] Nr. { $place }
+    }: { $at } UTC
 account-codes-new = Neue machen
 account-codes-new-note = Neue Codes beenden die alten sofort.
 account-devices = Vertraute Browser

@@ -186,6 +186,10 @@ request-asks = asks { $person }
 request-asks-why = asks { $person }: { $reason }
 request-agree = You agree to
 
+spent-title = A backup code got you in
+spent-lead = If your phone or key is gone for good, take it off your account and add another. If it was not you who lost it, end the other sessions there, too.
+spent-account = Look after my account
+
 ## Applications' pages
 
 prove-over = This is over: it was answered, or took too long. Go back to where you came from and begin again.
@@ -226,6 +230,10 @@ passkey-to-app = Add an authenticator app
 passkey-cancelled = Cancelled, or no passkey of this account is here. Try again, or use another way.
 passkey-known = This device has a passkey for this account already.
 passkey-unsupported = This browser cannot use passkeys.
+test-title = Test “{ $name }”
+test-lead = Your browser asks for exactly this passkey. It has to verify you: by face, finger or PIN.
+test-button = Test this passkey
+test-works = It works, and it verified you.
 sms-title = Codes by text message
 sms-lead = We text a code to your phone each time. Anybody who takes over your number gets them, too: an app or a passkey is safer.
 sms-phone = Phone number, with its country
@@ -282,10 +290,18 @@ account-one-way = Add a second one: whoever loses their only factor waits for re
 account-codes = Backup codes
 account-codes-left =
     { $number ->
-        [0] You have none left. Make new ones.
-        [one] You have 1 left. Make new ones.
-       *[other] You have { $number } left.
+        [0] None of { $all } is left. Make new ones.
+        [1] 1 of { $all } is left. Make new ones.
+        [2] 2 of { $all } are left. Make new ones.
+        [3] 3 of { $all } are left. Make new ones.
+       *[other] { $number } of { $all } are left.
     }
+account-codes-used = Which were used
+account-code-used =
+    { $place ->
+        [none] One
+       *[other] No. { $place }
+    }: { $at } UTC
 account-codes-new = Make new ones
 account-codes-new-note = New codes end the old ones at once.
 account-devices = Trusted browsers

@@ -5,6 +5,7 @@ use data_encoding::HEXLOWER;
 use crate::{
     entropy::{self, Entropy},
     secret::Secret,
+    time::Timestamp,
 };
 
 pub const SET_SIZE: usize = 10;
@@ -90,6 +91,14 @@ pub(crate) fn render(code: &Secret<String>) -> Secret<String> {
         shown.push(c);
     }
     Secret::new(shown)
+}
+
+/// A code that opens nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Where on its sheet it stands, from 1. Sheets from early versions do not say.
+    pub place: Option<u32>,
+    pub at: Timestamp,
 }
 
 #[cfg(test)]

@@ -307,11 +307,11 @@ mod tests {
     #[test]
     fn numbers_choose_their_plural_and_spans_their_unit() {
         let said = |language: Language, text: Text| say(language, &text);
-        let left = |number: u64| Text::from("account-codes-left").with("number", number);
-        assert_eq!(said(Language::English, left(0)), "You have none left. Make new ones.");
-        assert_eq!(said(Language::English, left(1)), "You have 1 left. Make new ones.");
-        assert_eq!(said(Language::English, left(7)), "You have 7 left.");
-        assert_eq!(said(Language::German, left(1)), "Sie haben noch 1. Machen Sie neue.");
+        let left = |number: u64| Text::from("account-codes-left").with("number", number).with("all", 10_u64);
+        assert_eq!(said(Language::English, left(0)), "None of 10 is left. Make new ones.");
+        assert_eq!(said(Language::English, left(1)), "1 of 10 is left. Make new ones.");
+        assert_eq!(said(Language::English, left(7)), "7 of 10 are left.");
+        assert_eq!(said(Language::German, left(1)), "Von 10 ist noch 1 übrig. Machen Sie neue.");
         let locked = |seconds| Text::from("locked").with_span(Duration::from_secs(seconds));
         for (seconds, english, german) in [
             (0, "in 1 second", "in 1 Sekunde"),

@@ -2,7 +2,7 @@
 
 use countersign_core::{
     authenticator::{Authenticator, Kind as Bound},
-    backup_code::{self, Shape},
+    backup_code::{self, Shape, Used},
     challenge::Wants,
     denied::Denied,
     event::Kind,
@@ -336,6 +336,7 @@ pub struct Overview {
     /// Confirmed ones, oldest first, and since when.
     pub enrolled: Vec<(Method, Timestamp)>,
     pub backup_codes_left: u32,
+    pub backup_codes_used: Vec<Used>,
     /// The person must have one: their organisation says so, or an administrator said it of them.
     pub required: bool,
     /// The organisation says so.
@@ -387,6 +388,7 @@ fn look(act: &Act, tx: &mut Tx<'_>, user: User) -> Result<Overview, Fault> {
     Ok(Overview {
         enrolled: authenticators.iter().filter_map(confirmed).collect(),
         backup_codes_left: tx.backup_codes(&user.id, None)?.left,
+        backup_codes_used: tx.used_backup_codes(&user.id)?,
         required: policy.required,
         enforced: memberships.iter().any(|one| one.organisation.rules.second_factor_required),
         allowed: policy.methods,

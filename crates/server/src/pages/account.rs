@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use countersign_core::{
-    backup_code::Shape,
+    backup_code::{Shape, Used},
     denied::Denied,
     ids::{AuthenticatorId, TrustedDeviceId},
     method::Method,
@@ -22,7 +22,7 @@ use crate::{
         Stop,
         accounts::{self, Farewell, FarewellTaken},
         administration::{self, EventRow},
-        authenticators::{self, Authority, Removal},
+        authenticators::{self, Authority, Overview, Removal},
         emails::LinkShape,
         passkeys, recovery,
         sessions::{self, Handover, SignedIn},
@@ -57,7 +57,9 @@ struct Account<'a> {
     texts: bool,
     mails: bool,
     passkeys: bool,
-    backup_codes: u32,
+    backup_codes: Text,
+    /// Which were used, and when.
+    used_codes: Vec<Text>,
     devices: Vec<Row>,
     sessions: Vec<Row>,
     /// Somebody waits to get in without the second step.
@@ -148,7 +150,8 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         texts: !matches!(ctx.config.sms, Sms::Off) && !overview.has(Method::SmsCode),
         mails: !overview.has(Method::EmailCode),
         passkeys: ctx.config.relying_party().is_some(),
-        backup_codes: overview.backup_codes_left,
+        backup_codes: codes_left(&overview),
+        used_codes: overview.backup_codes_used.iter().rev().map(used_code).collect(),
         factors,
         devices: devices.collect(),
         sessions: sessions.collect(),
@@ -158,6 +161,17 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         administers: administration::place(ctx, &who).await.is_ok(),
     };
     Ok(page::reply(&page, None))
+}
+
+pub(super) fn codes_left(overview: &Overview) -> Text {
+    let left = u64::from(overview.backup_codes_left);
+    let all = left + overview.backup_codes_used.len() as u64;
+    Text::from("account-codes-left").with("number", left).with("all", all)
+}
+
+fn used_code(one: &Used) -> Text {
+    let text = Text::from("account-code-used").with("at", minute(one.at));
+    text.with("place", one.place.map_or_else(|| "none".to_owned(), |place| place.to_string()))
 }
 
 /// What it is and how it is reached, for whoever has several.

@@ -4,7 +4,10 @@ use askama::Template;
 use axum::http::StatusCode;
 use countersign_core::{challenge::Wants, denied::Denied, method::Method, one_time_code};
 
-use super::asked::{Asked, Keeps, No, see};
+use super::{
+    account,
+    asked::{Asked, Keeps, No, see},
+};
 use crate::{
     http::{
         cookies::SetCookie,
@@ -157,6 +160,10 @@ pub(super) async fn entered(asked: &Asked, answered: Answered) -> Result<(String
     match answered {
         Answered::SignedIn { user, session, .. } => {
             let cookies = vec![asked.session_cookie(&session), asked.forget(Keeps::Challenge)];
+            if session.session.proofs.includes(Method::BackupCode) {
+                let to = query::add(SPENT_PAGE, "return_to", &asked.return_to());
+                return Ok((asked.onward(&session, to), cookies));
+            }
             let who = SignedIn { user, session: session.session.clone(), second_factor_is_on: true };
             let offered = trusted_devices::offer(asked.ctx(), &who).await?;
             let to = match offered.is_zero() {
@@ -179,6 +186,25 @@ async fn gone_on(asked: &Asked, answered: Answered) -> Result<Reply, No> {
 }
 
 const TRUST_PAGE: &str = "/challenge/trust";
+const SPENT_PAGE: &str = "/challenge/backup-code";
+
+#[derive(Template)]
+#[template(path = "pages/backup_code.html")]
+struct Spent<'a> {
+    look: &'a Look,
+    title: Text,
+    left: Text,
+    return_to: &'a str,
+}
+
+/// Whoever needs a backup code has lost something, and does better to look after it than to trust a browser.
+pub(super) async fn show_spent(asked: Asked) -> Result<Reply, No> {
+    let who = asked.signed_in().await?;
+    let overview = authenticators::overview(asked.ctx(), &who).await?;
+    let (look, return_to) = (asked.look(), asked.return_to());
+    let left = account::codes_left(&overview);
+    Ok(page::reply(&Spent { look, title: "spent-title".into(), left, return_to: &return_to }, None))
+}
 
 #[derive(Template)]
 #[template(path = "pages/trust.html")]

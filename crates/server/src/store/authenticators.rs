@@ -2,6 +2,7 @@
 
 use countersign_core::{
     authenticator::{Authenticator, Kind},
+    backup_code::Used,
     challenge::BackupCodes,
     ids::{AuthenticatorId, UserId},
     method::Method,
@@ -155,10 +156,11 @@ impl Tx<'_> {
         } else {
             self.discard_waiting_backup_codes(user)?;
         }
-        for digest in digests {
+        for (digest, place) in digests.iter().zip(1_i64..) {
             self.execute(
-                "INSERT INTO backup_codes (user_id, digest, created_at, activated_at) VALUES ($1, $2, $3, $4)",
-                &[user.into(), digest.clone().into(), now.into(), activated_at.into()],
+                "INSERT INTO backup_codes (user_id, digest, created_at, activated_at, place)
+                 VALUES ($1, $2, $3, $4, $5)",
+                &[user.into(), digest.clone().into(), now.into(), activated_at.into(), place.into()],
             )?;
         }
         Ok(())
@@ -198,6 +200,19 @@ impl Tx<'_> {
             &[user.into(), digest.into(), now.into()],
         )?;
         Ok(spent == 1)
+    }
+
+    /// Which codes of the user's set were used, and when; the newest last.
+    pub fn used_backup_codes(&mut self, user: &UserId) -> Result<Vec<Used>, Fault> {
+        self.rows(
+            "SELECT place, used_at FROM backup_codes
+             WHERE user_id = $1 AND activated_at IS NOT NULL AND used_at IS NOT NULL ORDER BY used_at, place",
+            &[user.into()],
+            |row| {
+                let place: Option<i64> = row.get(0)?;
+                Ok(Used { place: place.and_then(|place| u32::try_from(place).ok()), at: row.get(1)? })
+            },
+        )
     }
 
     /// How the user's set looks from the offered code.

@@ -67,6 +67,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "languages",
         sql: include_str!("../../../../migrations/0014_languages.sql"),
     },
+    Migration {
+        version: 15,
+        name: "backup_code_places",
+        sql: include_str!("../../../../migrations/0015_backup_code_places.sql"),
+    },
 ];
 
 struct Migration {

@@ -80,6 +80,21 @@ async fn a_whole_life_without_scripts() {
     assert_eq!(sign_in(&mut home, "/account").await.expect(303).location(), "/account");
     assert!(text(&home.get("/account").await.expect(200)).contains("Trusted browsers"));
 
+    // A backup code gets them in as well; then they are told to look after what they lost.
+    home.jar.clear();
+    let challenge = sign_in(&mut home, "/account").await.expect(303).location().to_owned();
+    let spent = home.submit(&challenge, &[("kind", "app"), ("code", &backup_codes[2])]).await.expect(303);
+    assert_eq!(spent.location(), "/challenge/backup-code?return_to=%2Faccount");
+    assert!(text(&home.get(spent.location()).await.expect(200)).contains("9 of 10 are left."));
+    let page = home.get("/account").await.expect(200);
+    assert!(
+        text(&page).contains("9 of 10 are left.") && text(&page).contains("<li>No. 3: "),
+        "{}",
+        text(&page)
+    );
+    let factors = home.get("/v1/authenticators").await.expect(200);
+    assert_eq!(factors.body["backup_codes_used"][0]["place"], 3);
+
     // What is sensitive asks for a fresh proof first.
     world.advance(400);
     let stale = home.submit("/account/backup-codes", &[]).await.expect(303);
@@ -330,6 +345,24 @@ async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
     home.submit("/account/rename", &[("id", &id), ("name", &"x".repeat(65))]).await.expect(403);
     home.submit("/account/rename", &[("id", "nobody's"), ("name", "Mine")]).await.expect(403);
     assert!(text(&home.get("/account").await.expect(200)).contains("<p>Work laptop<br>"));
+    // Trying it is a proof with it and with no other.
+    let test = format!("/account/passkey/test?id={id}");
+    assert!(text(&home.get(&test).await.expect(200)).contains("Test “Work laptop”"));
+    let options = home.post(&format!("/account/passkey/test/options?id={id}"), json!({})).await.expect(200);
+    assert_eq!(options.body["allowCredentials"].as_array().unwrap().len(), 1);
+    home.post("/account/passkey/test/options?id=nobodys", json!({})).await.expect(403);
+    let answer = json!({ "ceremony": options.body["ceremony"], "response": one.get(&options.body) });
+    let back = format!("{test}&tried=yes")
+        .replace('/', "%2F")
+        .replace('?', "%3F")
+        .replace('=', "%3D")
+        .replace('&', "%26");
+    assert!(
+        text(&home.get(&format!("{test}&tried=yes")).await.expect(200)).contains("data-passkey"),
+        "not tried yet"
+    );
+    let proven = home.post(&format!("/challenge/passkey?return_to={back}"), answer).await.expect(200);
+    assert!(text(&home.get(proven.body["url"].as_str().unwrap()).await.expect(200)).contains("It works"));
     // Long after the last proof the script is sent to give another.
     world.advance(400);
     let stale = home.post("/account/passkey/options", json!({})).await.expect(403);

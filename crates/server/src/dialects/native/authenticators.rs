@@ -29,10 +29,13 @@ pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
         .iter()
         .map(|(method, since)| json!({ "method": method, "since": since.to_iso() }))
         .collect();
+    let used = overview.backup_codes_used.iter();
+    let used: Vec<_> = used.map(|one| json!({ "place": one.place, "used_at": one.at.to_iso() })).collect();
     let allowed: Vec<_> = METHODS.iter().filter(|method| overview.allowed.contains(**method)).collect();
     Ok(Reply::json(&json!({
         "authenticators": rows, "preferred": overview.primary(), "required": overview.required,
         "allowed": allowed, "backup_codes_left": overview.backup_codes_left,
+        "backup_codes_used": used,
     })))
 }
 

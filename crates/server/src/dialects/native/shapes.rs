@@ -12,6 +12,7 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
     ("authenticators", "[Authenticator]"),
     ("backup_codes", "[text]"),
     ("backup_codes_left", "number"),
+    ("backup_codes_used", "[UsedBackupCode]"),
     ("browser", "text"),
     ("ceremony", "text"),
     ("challenge", "text"),
@@ -109,6 +110,7 @@ pub(super) const OBJECTS: &[(&str, &[(&str, &str)])] = &[
     ("Session", &SESSION),
     ("Shortening", &[("asked_by", "text"), ("asked_at", "when"), ("reason", "text"), ("approved_by", "?text"), ("in_force", "flag")]),
     ("TrustedDevice", &[("id", "text"), ("name", "text"), ("ip", "text"), ("created_at", "when"), ("last_used_at", "when"), ("expires_at", "when")]),
+    ("UsedBackupCode", &[("place", "?number"), ("used_at", "when")]),
     ("User", &[("id", "text"), ("email", "text"), ("email_verified", "flag"), ("name", "text"), ("second_factor", "flag"), ("created_at", "when")]),
     ("Webhook", &[("id", "text"), ("url", "text"), ("kinds", "[text]"), ("created_at", "when"), ("last_sent_at", "?when"), ("last_failure", "?text")]),
 ];
