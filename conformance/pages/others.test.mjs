@@ -63,6 +63,18 @@ test("an administrator finds their way from the account through every page", asy
   await browser.click("Forecast: whom would this stop?");
   await browser.until(`document.body.textContent.includes("would stop 1 of 2")`);
   await look("admin-policy");
+  // From a day on: whoever signs in until then may put it off.
+  const day = new Date(Date.now() + 20 * 86_400_000).toISOString().slice(0, 10);
+  await browser.run(`document.querySelector("#from").value = "${day}"`);
+  await browser.click("Apply now");
+  await browser.until(`document.querySelector("#from")?.defaultValue === "${day}"`);
+  await browser.open(`${server.origin}/account/due?return_to=/account`);
+  assert.match(await browser.text(), new RegExp(`From ${day} on`));
+  await look("due");
+  await browser.click("Not now");
+  await browser.at("/account");
+  await look("account-due");
+  await browser.open(`${server.origin}/admin/policy`);
   await browser.click("Keys and webhooks");
   await browser.at("/admin/keys");
   await browser.type("#name", "Shop");

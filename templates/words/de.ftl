@@ -183,7 +183,7 @@ request-asks-why = fragt { $person }: { $reason }
 request-agree = Sie stimmen zu
 
 spent-title = Ein Backup-Code hat Sie angemeldet
-spent-lead = Wenn Ihr Telefon oder Ihr Schlüssel für immer weg ist, nehmen Sie es aus Ihrem Konto und richten Sie etwas anderes ein. Wenn nicht Sie es verloren haben, beenden Sie dort auch die anderen Sitzungen.
+spent-lead = Wenn Ihr Telefon oder Ihr Schlüssel für immer weg ist, nehmen Sie es aus Ihrem Konto und richten Sie etwas anderes ein. Wenn es jemand anderes haben könnte, beenden Sie dort auch die anderen Sitzungen.
 spent-account = Mein Konto ansehen
 
 ## Seiten für Anwendungen
@@ -263,6 +263,8 @@ account-stop = Das war nicht ich: anhalten
 account-guarded = Ihr Konto hat einen zweiten Faktor.
 account-guarded-required = Ihr Konto hat einen zweiten Faktor, und der ist hier Pflicht.
 account-open = Ein Passwort allein öffnet dieses Konto. Richten Sie einen zweiten Faktor ein.
+due-title = Bald braucht es einen zweiten Faktor
+due-lead = Ab { $day } verlangt { $app } einen zweiten Faktor. Bis dahin können Sie es aufschieben; danach geht nichts anderes, bevor Sie einen haben, der zählt.
 account-factors = Zweite Faktoren
 account-since = seit { $day }
 account-passkey = Passkey, seit { $day }
@@ -461,6 +463,7 @@ person-happened = Was geschah
 person-all = Alles davon
 
 rules-required = Alle brauchen einen zweiten Faktor
+rules-required-from = Von diesem Tag an (leer ist sofort). Bis dahin erfahren Mitglieder es beim Anmelden, und per E-Mail eine Woche und einen Tag vorher
 rules-counts = Was als einer zählt
 rules-trust = Vertraute Browser überspringen den zweiten Schritt so viele Tage (0 heißt nie, höchstens 30)
 rules-recovery = Wer nur das Postfach hat, wartet so viele Stunden (24 bis 720)

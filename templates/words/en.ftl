@@ -187,7 +187,7 @@ request-asks-why = asks { $person }: { $reason }
 request-agree = You agree to
 
 spent-title = A backup code got you in
-spent-lead = If your phone or key is gone for good, take it off your account and add another. If it was not you who lost it, end the other sessions there, too.
+spent-lead = If your phone or key is gone for good, take it off your account and add another. If somebody else may have it, end the other sessions there, too.
 spent-account = Look after my account
 
 ## Applications' pages
@@ -267,6 +267,8 @@ account-stop = It was not me: stop it
 account-guarded = Your account has a second factor.
 account-guarded-required = Your account has a second factor, which is required here.
 account-open = A password alone opens this account. Add a second factor.
+due-title = A second factor is needed soon
+due-lead = From { $day } on, { $app } requires a second factor. Until then you can put it off; after that you can do nothing else before you have one that counts.
 account-factors = Second factors
 account-since = since { $day }
 account-passkey = passkey, since { $day }
@@ -465,6 +467,7 @@ person-happened = What happened
 person-all = All of it
 
 rules-required = Everybody needs a second factor
+rules-required-from = From this day on (empty is at once). Until then members are told at sign-in, and by mail a week and a day before
 rules-counts = What counts as one
 rules-trust = Trusted browsers skip the second step for so many days (0 is never, 30 at most)
 rules-recovery = Whoever has nothing but the mailbox waits so many hours (24 to 720)

@@ -113,12 +113,22 @@ letter-recover = Wieder in Ihr Konto bei { $app } kommen
         nicht waren, lassen Sie diese Nachricht liegen und geben Sie den Link
         niemandem: Solange ihm niemand folgt, geschieht nichts.
 
+letter-due = Ihr Konto bei { $app } braucht ab { $day } einen zweiten Faktor
+    .text =
+        Ab { $day } braucht die Anmeldung bei { $app } einen zweiten Faktor, und Ihr
+        Konto hat keinen, der zählt. Richten Sie jetzt einen ein, das dauert eine Minute:
+
+        { $url }
+
+        Ohne ihn können Sie von diesem Tag an nichts anderes tun, bis er eingerichtet ist.
+
 letter-use-mailbox = Dieses Postfach verwenden
 letter-continue = Weiter anmelden
 letter-confirm = E-Mail-Adresse bestätigen
 letter-choose = Neues Passwort wählen
 letter-delete-it = Mein Konto löschen
 letter-get-back = Wieder hinein
+letter-due-add = Zweiten Faktor einrichten
 letter-stop = Anhalten: Das bin nicht ich
 letter-not-me = Das war ich nicht
 letter-status = Nachsehen, wie es steht

@@ -114,12 +114,22 @@ letter-recover = Get back into your { $app } account
         you, ignore this message and give the link to nobody: nothing happens
         unless it is followed.
 
+letter-due = Your { $app } account needs a second factor from { $day } on
+    .text =
+        From { $day } on, signing in to { $app } takes a second factor, and your
+        account has none that counts. Add one now, it takes a minute:
+
+        { $url }
+
+        Without one, you can do nothing else from that day on until you have added it.
+
 letter-use-mailbox = Use this mailbox
 letter-continue = Continue signing in
 letter-confirm = Confirm email address
 letter-choose = Choose a new password
 letter-delete-it = Delete my account
 letter-get-back = Get back in
+letter-due-add = Add a second factor
 letter-stop = Stop it: this is not me
 letter-status = See how it stands
 letter-not-me = This was not me

@@ -100,6 +100,12 @@ pub enum Message {
         from: Visitor,
         at: Timestamp,
     },
+    /// A second factor will be required, and the reader has none that counts.
+    SecondFactorDue {
+        from: Timestamp,
+        #[serde(serialize_with = "reveal")]
+        url: Secret<String>,
+    },
     /// An event for a webhook, as JSON; nobody reads it in words.
     Event { body: String },
     /// Something happened to the account (SEC-109).
@@ -267,6 +273,7 @@ mod tests {
             Message::ChangeEmail { url: url(), new_email: "new@example.com".to_owned() },
             Message::ResetPassword { url: url(), minutes: 10 },
             Message::DeleteAccount { url: url() },
+            Message::SecondFactorDue { from: Timestamp::from_seconds(0), url: url() },
             Message::Recover { url: url(), minutes: 60, from: visitor("") },
             Message::ChangeEmailNotice { new_email: "new@example.com".to_owned(), not_me: Some(url()) },
             Message::Notice {

@@ -7,7 +7,7 @@ use crate::{
     ids::{OrganisationId, UserId},
     method::{Method, Methods},
     recovery,
-    time::Timestamp,
+    time::{DAY, Timestamp},
     trusted_device,
 };
 
@@ -80,6 +80,8 @@ pub struct Organisation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     pub second_factor_required: bool,
+    /// From when on it will be, where it is not yet.
+    pub required_from: Option<Timestamp>,
     /// The methods that count as a second factor here.
     pub methods: Methods,
     /// How long a recovery waits that has nothing but the mailbox to show.
@@ -93,6 +95,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             second_factor_required: false,
+            required_from: None,
             methods: Methods::default(),
             recovery_wait: recovery::WAIT,
             trust_lasts: trusted_device::LIFETIME,
@@ -100,7 +103,36 @@ impl Default for Rules {
     }
 }
 
+/// Members have at most this long until a second factor is required.
+pub const DEADLINE_MAX: Duration = DAY.saturating_mul(365);
+
+/// How often members who lack what a deadline asks for are told of it: in the week before, and on the day before.
+/// Says how many of the two are due.
+pub fn reminders_due(deadline: Timestamp, now: Timestamp) -> u8 {
+    match deadline.since(now) {
+        left if left <= DAY => 2,
+        left if left <= 7 * DAY => 1,
+        _ => 0,
+    }
+}
+
 impl Rules {
+    /// With a second factor required, at once or from a moment on; not at all with neither. What is past is at once,
+    /// what is too far is the farthest there is.
+    #[must_use]
+    pub fn requiring(self, at_once: bool, from: Option<Timestamp>, now: Timestamp) -> Self {
+        let second_factor_required = at_once || from.is_some_and(|from| from <= now);
+        let required_from = from.filter(|_| !second_factor_required).map(|from| from.min(now + DEADLINE_MAX));
+        Self { second_factor_required, required_from, ..self }
+    }
+
+    /// As they will be at their deadline.
+    #[must_use]
+    pub fn at_deadline(self) -> Self {
+        let second_factor_required = self.second_factor_required || self.required_from.is_some();
+        Self { second_factor_required, required_from: None, ..self }
+    }
+
     /// Rules that leave no method to enrol would lock everybody out, and first of all whoever could undo them.
     pub fn can_be_followed(self) -> Result<(), Denied> {
         let leaves = |method: &Method| match method {
@@ -207,6 +239,32 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("king"), None);
+    }
+
+    #[test]
+    fn a_deadline_lies_ahead_or_is_now() {
+        let (now, rules) = (Timestamp::from_seconds(1_700_000_000), Rules::default());
+        let asked = |at_once, from| {
+            let rules = rules.requiring(at_once, from, now);
+            (rules.second_factor_required, rules.required_from)
+        };
+        assert_eq!(asked(false, None), (false, None));
+        assert_eq!(asked(true, None), (true, None));
+        assert_eq!(asked(true, Some(now + DAY)), (true, None), "at once wins");
+        assert_eq!(asked(false, Some(now)), (true, None), "what is past is now");
+        assert_eq!(asked(false, Some(now + DAY)), (false, Some(now + DAY)));
+        assert_eq!(asked(false, Some(now + 9_999 * DAY)), (false, Some(now + DEADLINE_MAX)));
+        assert!(rules.requiring(false, Some(now + DAY), now).at_deadline().second_factor_required);
+        assert!(!rules.at_deadline().second_factor_required);
+    }
+
+    #[test]
+    fn members_are_told_in_the_week_before_and_on_the_day_before() {
+        let deadline = Timestamp::from_seconds(1_700_000_000);
+        for (days, due) in [(30, 0), (8, 0), (7, 1), (2, 1), (1, 2), (0, 2)] {
+            assert_eq!(reminders_due(deadline, deadline - days * DAY), due, "{days}");
+        }
+        assert_eq!(reminders_due(deadline, deadline + DAY), 2);
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl Timestamp {
         }
     }
 
+    /// The beginning of a day, as `2026-12-05`, in UTC.
+    pub fn from_day(day: &str) -> Option<Self> {
+        Self::from_iso(&format!("{day}T00:00:00Z"))
+    }
+
     /// Any form of RFC 3339. Without an offset the time counts as UTC, as servers in JavaScript take it.
     pub fn from_iso(text: &str) -> Option<Self> {
         let at: Result<jiff::Timestamp, _> = text.parse().or_else(|_| format!("{text}Z").parse());
@@ -93,6 +98,14 @@ mod tests {
             ["", "Z", "tomorrow", "2023-11-14", "2023-13-14T22:13:20Z", "1700000000", "99999-01-01T00:00:00Z"]
         {
             assert_eq!(Timestamp::from_iso(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight() {
+        assert_eq!(Timestamp::from_day("2023-11-14"), Timestamp::from_iso("2023-11-14T00:00:00Z"));
+        for text in ["", "2023-11-14T00:00:00Z", "14.11.2023", "2023-02-30"] {
+            assert_eq!(Timestamp::from_day(text), None, "{text}");
         }
     }
 

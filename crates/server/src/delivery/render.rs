@@ -99,6 +99,10 @@ fn said(app: &str, letter: &Letter) -> Result<(Text, Vec<String>), Fault> {
             (text.with("number", u64::from(*minutes)), vec![])
         }
         Message::DeleteAccount { url } => (start("letter-delete").with("url", url.expose().as_str()), vec![]),
+        Message::SecondFactorDue { from, url } => {
+            let text = start("letter-due").with("day", &from.to_iso()[..10]);
+            (text.with("url", url.expose().as_str()), vec![])
+        }
         Message::Recover { url, minutes, from } => {
             let text = from_where(start("letter-recover"), from).with("url", url.expose().as_str());
             (text.with("number", u64::from(*minutes)), vec![])
@@ -226,6 +230,7 @@ fn secrets_of(message: &Message) -> Vec<SecretPart<'_>> {
         }
         Message::ResetPassword { url, .. } => vec![SecretPart::Link(url, "letter-choose")],
         Message::DeleteAccount { url } => vec![SecretPart::Link(url, "letter-delete-it")],
+        Message::SecondFactorDue { url, .. } => vec![SecretPart::Link(url, "letter-due-add")],
         Message::Recover { url, .. } => vec![SecretPart::Link(url, "letter-get-back")],
         Message::Recovery { links: Some(links), .. } => vec![
             SecretPart::Link(&links.stop, "letter-stop"),
@@ -372,6 +377,10 @@ mod tests {
             (Message::ChangeEmail { url: url(), new_email }, "Confirm your new email address for Acme"),
             (Message::ResetPassword { url: url(), minutes: 10 }, "Reset your Acme password"),
             (Message::Recover { url: url(), minutes: 60, from: whence() }, "Get back into your Acme account"),
+            (
+                Message::SecondFactorDue { from: Timestamp::from_seconds(1_700_000_000), url: url() },
+                "Your Acme account needs a second factor from 2023-11-14 on",
+            ),
             (Message::DeleteAccount { url: url() }, "Confirm that you want to delete your Acme account"),
         ] {
             let letter = letter(message);

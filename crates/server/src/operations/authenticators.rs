@@ -24,7 +24,7 @@ use crate::{
     operations::{
         Act, Outcome, Whose, brands,
         challenge::{self, Typed},
-        passwords,
+        deadlines, passwords,
         sessions::{self, Handover, Minted, SignedIn},
         trusted_devices,
     },
@@ -339,6 +339,8 @@ pub struct Overview {
     pub backup_codes_used: Vec<Used>,
     /// The person must have one: their organisation says so, or an administrator said it of them.
     pub required: bool,
+    /// From when on they must, as they stand.
+    pub required_from: Option<Timestamp>,
     /// The organisation says so.
     pub enforced: bool,
     /// What counts as one.
@@ -390,6 +392,7 @@ fn look(act: &Act, tx: &mut Tx<'_>, user: User) -> Result<Overview, Fault> {
         backup_codes_left: tx.backup_codes(&user.id, None)?.left,
         backup_codes_used: tx.used_backup_codes(&user.id)?,
         required: policy.required,
+        required_from: deadlines::ahead_of(act, tx, &user)?,
         enforced: memberships.iter().any(|one| one.organisation.rules.second_factor_required),
         allowed: policy.methods,
         user,

@@ -6,7 +6,7 @@ use countersign_core::time::DAY;
 
 use crate::{
     ctx::Ctx,
-    operations::{Outcome, recovery},
+    operations::{Outcome, deadlines, recovery},
 };
 
 /// How long the journal keeps addresses and browsers (SEC-116).
@@ -17,6 +17,7 @@ pub const EVERY: Duration = Duration::from_secs(60);
 /// One round: batches until nothing is left. Says how many rows went.
 pub async fn purge(ctx: &Ctx) -> Outcome<u64> {
     recovery::tick(ctx).await?;
+    deadlines::tick(ctx).await?;
     let now = ctx.clock.now();
     let mut gone = 0;
     loop {

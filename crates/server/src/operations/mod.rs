@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod authenticators;
 pub mod brands;
 pub mod challenge;
+pub mod deadlines;
 pub mod emails;
 pub mod enrol;
 pub mod forward_auth;

@@ -12,6 +12,7 @@ use countersign_core::{
     policy::{self, Standing},
     recovery,
     session::{Reach, Visitor},
+    time::Timestamp,
     trusted_device,
     user::{self, User},
 };
@@ -185,6 +186,8 @@ pub async fn anybody_here(ctx: &Ctx) -> Outcome<bool> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RuleChange {
     pub second_factor_required: Option<bool>,
+    /// From when on; whoever says only whether, means at once.
+    pub required_from: Option<Timestamp>,
     pub methods: Option<Methods>,
 }
 
@@ -210,21 +213,26 @@ pub async fn change_rules(
             return Ok(Err(Denied::NotPermitted));
         }
         let before = organisation.rules;
-        let rules = Rules {
-            second_factor_required: change.second_factor_required.unwrap_or(before.second_factor_required),
-            methods: change.methods.unwrap_or(before.methods),
-            ..before
+        let rules = Rules { methods: change.methods.unwrap_or(before.methods), ..before };
+        let rules = match (change.second_factor_required, change.required_from) {
+            (None, None) => rules,
+            (required, from) => rules.requiring(required.unwrap_or(false), from, act.now),
         };
         if let Err(denied) = rules.can_be_followed() {
             return Ok(Err(denied));
         }
         tx.set_rules(&organisation.id, rules)?;
+        if rules.required_from != before.required_from {
+            tx.forget_reminders(&organisation.id)?;
+            tx.set_deadline_by(&organisation.id, &who.user.id)?;
+        }
         // Whoever is just signing in under the old rules is waited for, so that their session is seen.
         tx.lock_members(&organisation.id)?;
         tx.demote_sessions_that_must_enrol(&organisation.id, who.session.id.as_str())?;
         let detail = json!({
             "organisation": organisation.id,
             "second_factor_required": rules.second_factor_required,
+            "required_from": rules.required_from.map(Timestamp::to_iso),
             "methods": rules.methods.to_text(),
         });
         let whose = Whose::session(&who.user.id, &who.session.id);

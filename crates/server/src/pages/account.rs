@@ -23,6 +23,7 @@ use crate::{
         accounts::{self, Farewell, FarewellTaken},
         administration::{self, EventRow},
         authenticators::{self, Authority, Overview, Removal},
+        deadlines,
         emails::LinkShape,
         passkeys, recovery,
         sessions::{self, Handover, SignedIn},
@@ -52,6 +53,8 @@ struct Account<'a> {
     name: &'a str,
     guarded: bool,
     required: bool,
+    /// It will be, from a day on.
+    due: Option<Text>,
     factors: Vec<Row>,
     has_totp: bool,
     texts: bool,
@@ -146,6 +149,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         name: &who.user.name,
         guarded: overview.is_on(),
         required: overview.required,
+        due: overview.required_from.map(|from| due(&asked, from)),
         has_totp: overview.has(Method::Totp),
         texts: !matches!(ctx.config.sms, Sms::Off) && !overview.has(Method::SmsCode),
         mails: !overview.has(Method::EmailCode),
@@ -172,6 +176,37 @@ pub(super) fn codes_left(overview: &Overview) -> Text {
 fn used_code(one: &Used) -> Text {
     let text = Text::from("account-code-used").with("at", minute(one.at));
     text.with("place", one.place.map_or_else(|| "none".to_owned(), |place| place.to_string()))
+}
+
+#[derive(Template)]
+#[template(path = "pages/due.html")]
+struct Due<'a> {
+    look: &'a Look,
+    title: Text,
+    lead: Text,
+    passkeys: bool,
+    return_to: &'a str,
+}
+
+/// "From 2026-12-05 on …"
+fn due(asked: &Asked, from: Timestamp) -> Text {
+    on_day("due-lead", from).with("app", asked.look().app.as_str())
+}
+
+/// Between signing in and going on, while a second factor can still be put off.
+pub(super) async fn show_due(asked: Asked) -> Result<Reply, No> {
+    let (who, return_to) = (asked.signed_in().await?, asked.return_to());
+    let Some(from) = deadlines::ahead(asked.ctx(), &who.user).await? else {
+        return Ok(see(&return_to));
+    };
+    let page = Due {
+        look: asked.look(),
+        title: "due-title".into(),
+        lead: due(&asked, from),
+        passkeys: asked.ctx().config.relying_party().is_some(),
+        return_to: &return_to,
+    };
+    Ok(page::reply(&page, None))
 }
 
 /// What it is and how it is reached, for whoever has several.

@@ -33,7 +33,7 @@ use crate::{
     },
     operations::{
         challenge::Answerer,
-        hears_operations,
+        deadlines, hears_operations,
         sessions::{self, Current, Handover, Minted, Renewal, SignedIn},
         sign_in::SignedInOrAsked,
     },
@@ -351,18 +351,22 @@ impl Asked {
     }
 
     /// What a first factor brought: in, before the second step, or to enrolling.
-    pub fn came(&self, step: SignedInOrAsked) -> (String, Vec<SetCookie>) {
+    pub async fn came(&self, step: SignedInOrAsked) -> Result<(String, Vec<SetCookie>), No> {
         let to = self.return_to();
-        match step {
+        Ok(match step {
             SignedInOrAsked::Asked(step) => {
                 (query::add("/challenge", "return_to", &to), vec![self.keep(Keeps::Challenge, &step.token)])
             }
-            SignedInOrAsked::SignedIn { session, trusted_device, .. } => {
+            SignedInOrAsked::SignedIn { user, session, trusted_device, .. } => {
+                let to = match deadlines::ahead(self.ctx(), &user).await? {
+                    Some(_) => query::add("/account/due", "return_to", &to),
+                    None => to,
+                };
                 let mut set = vec![self.session_cookie(&session), self.forget(Keeps::Mail)];
                 set.extend(trusted_device.map(|kept| self.keep(Keeps::TrustedDevice, &kept.value)));
                 (self.onward(&session, to), set)
             }
-        }
+        })
     }
 
     /// Whoever must enrol does that first.

@@ -31,7 +31,7 @@ fn answer(asked: &Asked) -> Result<Answer, No> {
 
 pub(super) async fn sign_in(asked: Asked) -> Result<Reply, No> {
     let attempt = PasskeySignIn { answer: answer(&asked)?, remember: true, handover: Handover::Token };
-    let (to, cookies) = asked.came(passkeys::sign_in(asked.ctx(), &asked.visitor, attempt).await?);
+    let (to, cookies) = asked.came(passkeys::sign_in(asked.ctx(), &asked.visitor, attempt).await?).await?;
     Ok(Reply::json(&json!({ "url": to })).cookies(cookies))
 }
 

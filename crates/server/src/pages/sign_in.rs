@@ -70,7 +70,7 @@ pub(super) async fn with_password(asked: Asked) -> Result<Reply, No> {
     let email = attempt.email.clone();
     match sign_in::with_password(asked.ctx(), &asked.visitor, attempt).await {
         Ok(step) => {
-            let (to, cookies) = asked.came(step);
+            let (to, cookies) = asked.came(step).await?;
             Ok(see(&to).cookies(cookies))
         }
         Err(Stop::Denied(denied)) => {
@@ -185,7 +185,7 @@ pub(super) async fn with_mailed_code(asked: Asked) -> Result<Reply, No> {
     let come = Come { handover: Handover::Token, trusted_device: asked.kept(Keeps::TrustedDevice) };
     match mail_sign_in::type_code(asked.ctx(), &asked.visitor, typed, come).await {
         Ok(came) => {
-            let (to, cookies) = asked.came(came.step);
+            let (to, cookies) = asked.came(came.step).await?;
             Ok(see(&to).cookies(cookies))
         }
         Err(Stop::Denied(denied)) => {

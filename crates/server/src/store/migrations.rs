@@ -72,6 +72,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "backup_code_places",
         sql: include_str!("../../../../migrations/0015_backup_code_places.sql"),
     },
+    Migration {
+        version: 16,
+        name: "deadlines",
+        sql: include_str!("../../../../migrations/0016_deadlines.sql"),
+    },
 ];
 
 struct Migration {

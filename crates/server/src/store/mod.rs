@@ -10,6 +10,7 @@ mod authenticators;
 mod brands;
 mod challenges;
 mod database_file;
+mod deadlines;
 mod forward_passes;
 mod idempotency;
 mod journal;

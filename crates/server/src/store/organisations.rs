@@ -19,8 +19,8 @@ impl Tx<'_> {
     pub fn insert_organisation(&mut self, one: &Organisation) -> Result<bool, Fault> {
         let inserted = self.execute(
             "INSERT INTO organisations (id, external_id, name, second_factor_required, methods, created_at,
-                                        recovery_wait, trust_lasts)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                                        recovery_wait, trust_lasts, required_from)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (external_id) DO NOTHING",
             &[
                 (&one.id).into(),
@@ -31,6 +31,7 @@ impl Tx<'_> {
                 one.created_at.into(),
                 micros(one.rules.recovery_wait).into(),
                 micros(one.rules.trust_lasts).into(),
+                one.rules.required_from.into(),
             ],
         )?;
         Ok(inserted == 1)
@@ -39,7 +40,7 @@ impl Tx<'_> {
     pub fn organisation(&mut self, id: &OrganisationId) -> Result<Option<Organisation>, Fault> {
         self.row(
             "SELECT id, external_id, name, second_factor_required, methods, created_at, recovery_wait,
-                    trust_lasts
+                    trust_lasts, required_from
              FROM organisations WHERE id = $1",
             &[id.into()],
             |row| read(row, 0),
@@ -49,18 +50,19 @@ impl Tx<'_> {
     pub fn organisation_by_external_id(&mut self, external_id: &str) -> Result<Option<Organisation>, Fault> {
         self.row(
             "SELECT id, external_id, name, second_factor_required, methods, created_at, recovery_wait,
-                    trust_lasts
+                    trust_lasts, required_from
              FROM organisations WHERE external_id = $1",
             &[external_id.into()],
             |row| read(row, 0),
         )
     }
 
-    /// Whether a second factor is required and which count; the other rules are set apart.
+    /// Whether and from when on a second factor is required, and which count; the other rules are set apart.
     pub fn set_rules(&mut self, id: &OrganisationId, rules: Rules) -> Result<(), Fault> {
+        let required = rules.second_factor_required.into();
         self.execute(
-            "UPDATE organisations SET second_factor_required = $2, methods = $3 WHERE id = $1",
-            &[id.into(), rules.second_factor_required.into(), rules.methods.to_text().into()],
+            "UPDATE organisations SET second_factor_required = $2, methods = $3, required_from = $4 WHERE id = $1",
+            &[id.into(), required, rules.methods.to_text().into(), rules.required_from.into()],
         )?;
         Ok(())
     }
@@ -113,7 +115,7 @@ impl Tx<'_> {
     pub fn memberships(&mut self, user: &UserId) -> Result<Vec<Membership>, Fault> {
         self.rows(
             "SELECT m.role, o.id, o.external_id, o.name, o.second_factor_required, o.methods, o.created_at,
-                    o.recovery_wait, o.trust_lasts
+                    o.recovery_wait, o.trust_lasts, o.required_from
              FROM memberships m JOIN organisations o ON o.id = m.organisation_id
              WHERE m.user_id = $1 ORDER BY m.created_at, o.id",
             &[user.into()],
@@ -184,6 +186,7 @@ fn read(row: &Row<'_>, first: usize) -> Result<Organisation, Fault> {
             methods: Methods::from_text(row.get::<Option<String>>(first + 4)?.as_deref()),
             recovery_wait: span(row.get(first + 6)?),
             trust_lasts: span(row.get(first + 7)?),
+            required_from: row.get(first + 8)?,
         },
         created_at: row.get(first + 5)?,
     })

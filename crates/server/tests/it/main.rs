@@ -8,6 +8,7 @@ mod better_auth;
 mod brands;
 mod config;
 mod credentials;
+mod deadlines;
 mod delivery;
 mod flashback;
 mod forward_auth;

@@ -39,7 +39,8 @@ use crate::{
 const ADA: &str = "ada@example.com";
 const BOSS: &str = "boss@example.com";
 
-const ENFORCE: RuleChange = RuleChange { second_factor_required: Some(true), methods: None };
+const ENFORCE: RuleChange =
+    RuleChange { second_factor_required: Some(true), required_from: None, methods: None };
 
 async fn change(world: &World, who: &SignedIn, rules: RuleChange) {
     organisations::change_rules(&world.ctx, &nobody(), who, rules).await.unwrap();
@@ -197,7 +198,12 @@ async fn rules_reach_into_sessions_that_are_open() {
         assert_eq!(scope(who).await, Scope::Full);
     }
     let totp = Some(Methods::of(&[Method::Totp]));
-    change(&world, &boss, RuleChange { second_factor_required: None, methods: totp }).await;
+    change(
+        &world,
+        &boss,
+        RuleChange { second_factor_required: None, methods: totp, ..RuleChange::default() },
+    )
+    .await;
     assert_eq!(scope(&carl).await, Scope::Enrolment, "a code by mail does not count any more");
     for who in [&boss, &bob, &stranger] {
         assert_eq!(scope(who).await, Scope::Full);
@@ -396,7 +402,7 @@ async fn nobody_slips_in_while_the_rules_change() {
         let full = "SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id
                     WHERE s.scope = 'full' AND u.email <> $1";
         assert_eq!(number(&world, full, vec![BOSS.into()]).await, 0);
-        let lax = RuleChange { second_factor_required: Some(false), methods: None };
+        let lax = RuleChange { second_factor_required: Some(false), required_from: None, methods: None };
         change(&world, &boss, lax).await;
         boss = again(&world, &boss).await.unwrap();
     }
@@ -452,7 +458,8 @@ async fn a_mailed_link_enrols_nothing_that_was_ruled_out_meanwhile() {
     enrol::begin_email(&world.ctx, &nobody(), &ada, mailed).await.unwrap();
     let link = world.mailed_link(ADA).await;
     let methods = Some(Methods::of(&[Method::Totp]));
-    change(&world, &boss, RuleChange { second_factor_required: None, methods }).await;
+    change(&world, &boss, RuleChange { second_factor_required: None, methods, ..RuleChange::default() })
+        .await;
     let token = link.split("t=").nth(1).unwrap();
     let finished = enrol::finish_email(&world.ctx, &nobody(), token).await;
     assert_eq!(denied(finished), Denied::MethodNotAllowed(Method::EmailCode));

@@ -291,7 +291,11 @@ async fn where_passkeys_do_not_count_they_are_one_factor_and_none_is_enrolled() 
     home.post("/api/auth/two-factor/verify-totp", json!({ "code": world.totp(&uri) })).await.expect(200);
     let mut passkey = register(&mut home, true).await;
     world.advance(31);
-    let rules = RuleChange { methods: Some(Methods::of(&[Method::Totp])), second_factor_required: None };
+    let rules = RuleChange {
+        methods: Some(Methods::of(&[Method::Totp])),
+        second_factor_required: None,
+        ..RuleChange::default()
+    };
     organisations::change_rules(&world.ctx, &nobody(), &boss, rules).await.unwrap();
     let mut door = world.browser();
     let asked = show(&mut door, &mut passkey).await.expect(200);

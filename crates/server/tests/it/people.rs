@@ -146,7 +146,7 @@ pub async fn try_everything(world: &World, who: &SignedIn, own: &ApiKey) -> Vec<
     };
     let farewell = Farewell { password: Some(password()), ..Farewell::default() };
     let wish = EmailChange { new_email: "eve@example.com", link: LinkShape::default() };
-    let rules = RuleChange { second_factor_required: Some(false), methods: None };
+    let rules = RuleChange { second_factor_required: Some(false), methods: None, ..RuleChange::default() };
     let reset = Reset { user: who.user.id.clone(), require: None, reason: None };
     let removal = Removal { authority: typed(), ..Removal::default() };
     let key = key_of_a_day("another");

@@ -96,7 +96,7 @@ async fn a_token_is_for_its_own_wire_and_is_no_session_token() {
 async fn what_the_organisation_asks_meanwhile_holds_from_the_next_refresh() {
     let world = World::new().await;
     let (owner, token) = ada(&world).await;
-    let change = RuleChange { second_factor_required: Some(true), methods: None };
+    let change = RuleChange { second_factor_required: Some(true), methods: None, ..RuleChange::default() };
     organisations::change_rules(&world.ctx, &nobody(), &owner, change).await.unwrap();
     assert_eq!(again(&world, &owner).await.unwrap().session.scope, Scope::Full, "until then");
     let fresh = refresh(&world, &token).await;

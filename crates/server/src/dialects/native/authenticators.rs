@@ -1,7 +1,7 @@
 //! Factors: what there is, enrolling, removing, backup codes.
 
 use axum::http::StatusCode;
-use countersign_core::{backup_code::Shape, method::Method};
+use countersign_core::{backup_code::Shape, method::Method, time::Timestamp};
 use serde_json::json;
 
 use super::{
@@ -34,6 +34,7 @@ pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
     let allowed: Vec<_> = METHODS.iter().filter(|method| overview.allowed.contains(**method)).collect();
     Ok(Reply::json(&json!({
         "authenticators": rows, "preferred": overview.primary(), "required": overview.required,
+        "required_from": overview.required_from.map(Timestamp::to_iso),
         "allowed": allowed, "backup_codes_left": overview.backup_codes_left,
         "backup_codes_used": used,
     })))

@@ -8,7 +8,7 @@ use countersign_core::{
     ids::UserId,
     method::{Method, Methods},
     recovery::Recovery,
-    time::{DAY, HOUR},
+    time::{DAY, HOUR, Timestamp},
 };
 use serde_json::{Value, json};
 
@@ -31,6 +31,7 @@ pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
             json!({
                 "id": one.organisation.id, "name": one.organisation.name, "role": one.role.as_str(),
                 "second_factor_required": rules.second_factor_required,
+                "second_factor_required_from": rules.required_from.map(Timestamp::to_iso),
                 "trust_lasts_days": rules.trust_lasts.as_secs() / DAY.as_secs(),
                 "recovery_wait_hours": rules.recovery_wait.as_secs() / HOUR.as_secs(),
             })
@@ -45,22 +46,31 @@ fn number(sent: Option<Value>) -> Result<Option<u64>, No> {
     sent.map(|sent| sent.as_u64().filter(|number| *number <= 10_000).ok_or(NO)).transpose()
 }
 
+/// A day, or any moment after RFC 3339.
+fn moment(sent: Value) -> Result<Timestamp, No> {
+    const NO: No = No::Only(400, "invalid", "second_factor_required_from is a day or a time after RFC 3339");
+    let text = sent.as_str().ok_or(NO)?;
+    Timestamp::from_iso(text).or_else(|| Timestamp::from_day(text)).ok_or(NO)
+}
+
 /// What is named changes; the rest stays.
 pub(super) async fn change(asked: Asked) -> Result<Reply, No> {
-    let (required, methods, days, hours) = asked.body(|body| {
+    let (required, from, methods, days, hours) = asked.body(|body| {
         let required =
             body.member("second_factor_required").map(|_| body.required_flag("second_factor_required"));
         let methods = body.member("methods");
-        (required, methods, body.member("trust_lasts_days"), body.member("recovery_wait_hours"))
+        let from = body.member("second_factor_required_from");
+        (required, from, methods, body.member("trust_lasts_days"), body.member("recovery_wait_hours"))
     })?;
     let methods = methods.map(named_methods).transpose()?;
+    let from = from.map(moment).transpose()?;
     let (days, hours) = (number(days)?, number(hours)?);
-    if required.is_none() && methods.is_none() && days.is_none() && hours.is_none() {
+    if required.is_none() && from.is_none() && methods.is_none() && days.is_none() && hours.is_none() {
         return Err(Denied::NothingToUpdate.into());
     }
     let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in().await?);
-    if required.is_some() || methods.is_some() {
-        let change = RuleChange { second_factor_required: required, methods };
+    if required.is_some() || from.is_some() || methods.is_some() {
+        let change = RuleChange { second_factor_required: required, required_from: from, methods };
         organisations::change_rules(ctx, visitor, &who, change).await?;
     }
     if let Some(days) = days {

@@ -83,7 +83,7 @@ pub const GROUPS: &[Group] = &[
         row("DELETE", "/v1/account", By::Fresh, &[may("password", Kind::Text)], (204, &[]), "or 202 where a mail asks once more").or(202, &[]),
         row("POST", "/v1/account/not-me", By::Anybody, &[must("token")], (200, &["password_removed"]), "by the link of a notice: ends sessions, trusted devices, API keys and the password"),
         row("POST", "/v1/account/password", By::Session, &[must("current"), must("new")], (200, &["session=?NewSession"]), "other sessions and trusted devices end"),
-        row("GET", "/v1/authenticators", By::Enrolling, &[], (200, &["authenticators", "preferred", "required", "allowed", "backup_codes_left", "backup_codes_used"]), "what is enrolled, and what would count"),
+        row("GET", "/v1/authenticators", By::Enrolling, &[], (200, &["authenticators", "preferred", "required", "required_from", "allowed", "backup_codes_left", "backup_codes_used"]), "what is enrolled, and what would count"),
         row("POST", "/v1/authenticators/totp", By::Enrolling, &[may("password", Kind::Text)], (201, &["uri", "secret", "qr"]), "begins; nothing is in force yet"),
         row("POST", "/v1/authenticators/totp/confirm", By::Enrolling, &[must("code")], (200, &["session=?NewSession", "backup_codes"]), "the first code puts it in force"),
         row("POST", "/v1/authenticators/sms", By::Enrolling, &[must("phone")], (202, &[]), "texts a code to the number, which has its country"),
@@ -106,7 +106,7 @@ pub const GROUPS: &[Group] = &[
     ] },
     Group { name: "Organisations", rows: &[
         row("GET", "/v1/organisations", By::Session, &[], (200, &["organisations"]), "one's own, with role and rules"),
-        row("PATCH", "/v1/organisation", By::Administrator, &[may("second_factor_required", Kind::Flag), may("methods", Kind::Texts), may("trust_lasts_days", Kind::Number), may("recovery_wait_hours", Kind::Number)], (200, &["organisations"]), "changes its rules"),
+        row("PATCH", "/v1/organisation", By::Administrator, &[may("second_factor_required", Kind::Flag), may("second_factor_required_from", Kind::Text), may("methods", Kind::Texts), may("trust_lasts_days", Kind::Number), may("recovery_wait_hours", Kind::Number)], (200, &["organisations"]), "changes its rules; a day ahead leaves its members until then"),
         row("POST", "/v1/members/{id}/reset", By::Administrator, &[may("require", Kind::Flag), may("reason", Kind::Text)], (204, &[]), "every factor and session of the member is gone"),
         row("GET", "/v1/members/{id}/recovery", By::Administrator, &[], (200, &["recovery=?MemberRecovery"]), "the open one"),
         row("POST", "/v1/members/{id}/recovery/shorten", By::Administrator, &[must("reference"), must("reason")], (200, &["recovery"]), "to an hour; of privileged people another administrator must agree"),

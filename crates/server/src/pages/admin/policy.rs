@@ -5,7 +5,7 @@ use countersign_core::{
     denied::Denied,
     method::{Method, Methods},
     organisation::Rules,
-    time::{DAY, HOUR},
+    time::{DAY, HOUR, Timestamp},
 };
 
 use super::{Frame, people::short};
@@ -17,7 +17,7 @@ use crate::{
         sessions::SignedIn,
     },
     pages::{
-        account::on_day,
+        account::{day, on_day},
         asked::{Asked, No, see},
     },
     words::{self, Text},
@@ -33,6 +33,9 @@ struct Policy<'a> {
     title: Text,
     frame: Frame,
     required: bool,
+    /// From when on, and the earliest there is: days as `2026-12-05`.
+    from: String,
+    today: String,
     methods: Vec<(&'a str, Text, bool)>,
     trust_days: u64,
     recovery_hours: u64,
@@ -61,12 +64,14 @@ fn wanted(asked: &Asked, now: Rules) -> Rules {
         COUNTABLE.into_iter().filter(|method| ticked(&format!("method_{}", method.as_str()))).collect();
     // All of them is no rule: what is invented later counts, too.
     let methods = if chosen.len() == COUNTABLE.len() { Methods::default() } else { Methods::of(&chosen) };
-    Rules {
-        second_factor_required: ticked("required"),
+    let from = asked.field("from").and_then(|day| Timestamp::from_day(&day)).filter(|_| ticked("required"));
+    let rules = Rules {
         methods,
         trust_lasts: number("trust_days", 30).map_or(now.trust_lasts, |days| DAY * days as u32),
         recovery_wait: number("recovery_hours", 720).map_or(now.recovery_wait, |hours| HOUR * hours as u32),
-    }
+        ..now
+    };
+    rules.requiring(ticked("required") && from.is_none(), from, asked.ctx().clock.now())
 }
 
 async fn rules(asked: &Asked, who: &SignedIn) -> Result<Rules, No> {
@@ -84,11 +89,11 @@ pub(crate) async fn edit(asked: Asked) -> Result<Reply, No> {
     let forecast = match asked.field("form") {
         None => None,
         Some(_) => {
-            let forecast = administration::forecast(asked.ctx(), &who, wanted).await?;
+            let forecast = administration::forecast(asked.ctx(), &who, wanted.at_deadline()).await?;
             let stopped = forecast.stopped.len() as u64;
             let sum = on_day(
                 if stopped == 0 { "forecast-nobody" } else { "forecast-stops" },
-                asked.ctx().clock.now(),
+                wanted.required_from.unwrap_or(asked.ctx().clock.now()),
             );
             Some(Shown {
                 sum: sum.with("people", forecast.looked_at as u64).with("stopped", stopped),
@@ -103,7 +108,9 @@ pub(crate) async fn edit(asked: Asked) -> Result<Reply, No> {
         look: asked.look(),
         title: "admin-rules".into(),
         frame: Frame::of(&asked, &who).await?,
-        required: wanted.second_factor_required,
+        required: wanted.at_deadline().second_factor_required,
+        from: wanted.required_from.map(|from| day(&from.to_iso()).to_owned()).unwrap_or_default(),
+        today: day(&asked.ctx().clock.now().to_iso()).to_owned(),
         methods: COUNTABLE.into_iter().map(countable).collect(),
         trust_days: wanted.trust_lasts.as_secs() / DAY.as_secs(),
         recovery_hours: wanted.recovery_wait.as_secs() / HOUR.as_secs(),
@@ -116,9 +123,11 @@ pub(crate) async fn apply(asked: Asked) -> Result<Reply, No> {
     let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in().await?);
     let before = rules(&asked, &who).await?;
     let after = wanted(&asked, before);
-    if after.second_factor_required != before.second_factor_required || after.methods != before.methods {
+    let asks = |rules: Rules| (rules.second_factor_required, rules.required_from, rules.methods);
+    if asks(after) != asks(before) {
         let change = RuleChange {
             second_factor_required: Some(after.second_factor_required),
+            required_from: after.required_from,
             methods: Some(after.methods),
         };
         organisations::change_rules(ctx, visitor, &who, change).await?;

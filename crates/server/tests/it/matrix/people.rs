@@ -79,7 +79,8 @@ impl Person {
         world.advance(31);
         if state == State::MustEnrol {
             let (boss, _) = sign_in(&world.ctx, &boss.user.email, Handover::Token).await;
-            let rules = RuleChange { second_factor_required: Some(true), methods: None };
+            let rules =
+                RuleChange { second_factor_required: Some(true), methods: None, ..RuleChange::default() };
             organisations::change_rules(&world.ctx, &nobody(), &boss, rules).await.unwrap();
         }
         if state == State::Locked {
