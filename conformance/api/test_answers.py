@@ -87,6 +87,33 @@ class Answers(unittest.TestCase):
         call("POST", "/v1/recovery/complete", {"claim": claim}, status=425)
         call("POST", "/v1/recovery/stop", {"claim": claim}, status=200)
 
+    def test_an_administrators_days(self):
+        call = self.call
+        call("POST", "/v1/accounts", {"email": EMAIL, "password": PASSWORD, "name": "Ada"}, status=201)
+        Browser(self.server).post("/verify-email", {"token": self.server.mailed_token(EMAIL, "Confirm your")})
+        person = {"external_id": "bea", "email": "bea@example.com", "name": "Bea"}
+        call("POST", "/v1/service/challenges", {"user": person}, token=self.server.service_key, status=201)
+        self.server.administrator(EMAIL)
+        call("POST", "/v1/sessions", {"email": EMAIL, "password": PASSWORD}, status=201)
+        people = call("GET", "/v1/people", status=200)["people"]
+        self.assertEqual([one["email"] for one in people], [EMAIL, "bea@example.com"])
+        found = call("GET", "/v1/people?search=bea", status=200)
+        self.assertEqual((len(found["people"]), found["next"]), (1, None))
+        for one in people:
+            call("GET", f"/v1/people/{one['id']}", status=200)
+        call("GET", "/v1/people/nobody", status=404)
+        call("GET", "/v1/coverage", status=200)
+        self.assertTrue(call("GET", "/v1/events?kind=session", status=200)["events"])
+        call("GET", "/v1/account/events", status=200)
+        stopped = call("POST", "/v1/organisation/forecast", {"second_factor_required": True}, status=200)
+        self.assertEqual([one["email"] for one in stopped["stopped"]], [EMAIL])
+        call("POST", "/v1/organisation/forecast", {}, status=400)
+        changed = call("PATCH", "/v1/organisation", {"second_factor_required_from": "2099-01-01"}, status=200)
+        self.assertIsNotNone(changed["organisations"][0]["second_factor_required_from"])
+        call("PATCH", "/v1/organisation", {"second_factor_required_from": "soon"}, status=400)
+        call("PATCH", f"/v1/members/{people[0]['id']}", {"role": "king"}, status=400)
+        call("PATCH", f"/v1/members/{people[0]['id']}", {"role": "member"}, status=403)
+
     def test_an_applications_days(self):
         key, call = self.server.service_key, self.call
         user = {"external_id": "ada", "email": EMAIL, "name": "Ada"}

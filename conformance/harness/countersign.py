@@ -33,7 +33,8 @@ class Server:
         self.mail = self.root / "mail"
         (self.root / "data").mkdir(mode=0o700)
         self.mail.mkdir(mode=0o700)
-        environment = {
+        self.binary = binary
+        self.environment = {
             **os.environ,
             "COUNTERSIGN_MAIL": f"sink:{self.mail}",
             "COUNTERSIGN_RATE_LIMITS": "off",
@@ -43,11 +44,14 @@ class Server:
         if application:
             # As an operator makes one, before the server starts.
             command = [binary, "service-key", application, "--data-dir", str(self.root / "data")]
-            made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            made = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
             self.service_key = made.stdout.strip()
+        self._start()
+
+    def _start(self):
         self.process = subprocess.Popen(
-            [binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.root / "data")],
-            env=environment,
+            [self.binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.root / "data")],
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -79,7 +83,18 @@ class Server:
         self.stop()
         raise RuntimeError("the server did not become ready; it said:\n" + "".join(self.output))
 
+    def administrator(self, address):
+        """Puts somebody in charge, as an operator does: with the server stopped."""
+        self._end()
+        command = [self.binary, "administrator", address, "--data-dir", str(self.root / "data")]
+        subprocess.run(command, env=self.environment, capture_output=True, check=True)
+        self._start()
+
     def stop(self):
+        self._end()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _end(self):
         """SIGTERM to this one process, and SIGKILL if it does not listen."""
         atexit.unregister(self.stop)
         self.process.terminate()
@@ -90,7 +105,6 @@ class Server:
             self.process.wait()
         self.reader.join()
         self.process.stdout.close()
-        shutil.rmtree(self.root, ignore_errors=True)
 
     def __enter__(self):
         return self

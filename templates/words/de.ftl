@@ -463,12 +463,13 @@ person-happened = Was geschah
 person-all = Alles davon
 
 rules-required = Alle brauchen einen zweiten Faktor
-rules-required-from = Von diesem Tag an (leer ist sofort). Bis dahin erfahren Mitglieder es beim Anmelden, und per E-Mail eine Woche und einen Tag vorher
+rules-required-from = Von diesem Tag an; leer ist sofort
+rules-required-note = Bis dahin erfahren Mitglieder es beim Anmelden, und per E-Mail eine Woche und einen Tag vorher.
 rules-counts = Was als einer zählt
 rules-trust = Vertraute Browser überspringen den zweiten Schritt so viele Tage (0 heißt nie, höchstens 30)
 rules-recovery = Wer nur das Postfach hat, wartet so viele Stunden (24 bis 720)
 rules-forecast = Vorhersage: Wen würde das aufhalten?
-rules-apply = Jetzt anwenden
+rules-apply = Anwenden
 forecast = Vorhersage
 forecast-impossible = Nichts, was man einrichten kann, würde zählen: Das lässt sich nicht anwenden.
 forecast-nobody =

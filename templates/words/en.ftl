@@ -467,12 +467,13 @@ person-happened = What happened
 person-all = All of it
 
 rules-required = Everybody needs a second factor
-rules-required-from = From this day on (empty is at once). Until then members are told at sign-in, and by mail a week and a day before
+rules-required-from = From this day on; empty is at once
+rules-required-note = Until then members are told at sign-in, and by mail a week and a day before.
 rules-counts = What counts as one
 rules-trust = Trusted browsers skip the second step for so many days (0 is never, 30 at most)
 rules-recovery = Whoever has nothing but the mailbox waits so many hours (24 to 720)
 rules-forecast = Forecast: whom would this stop?
-rules-apply = Apply now
+rules-apply = Apply
 forecast = Forecast
 forecast-impossible = Nothing that people can enrol would count: this cannot be applied.
 forecast-nobody =

@@ -21,7 +21,7 @@ pub enum By {
     Service,
 }
 
-/// A member of a body.
+/// A member of a body; of the address where the method has none.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
     pub name: &'static str,
@@ -201,7 +201,8 @@ impl Row {
             let by = if self.by == By::Service { "service" } else { "session" };
             operation["security"] = json!([{ by: [] }]);
         }
-        if !self.body.is_empty() {
+        let in_address = self.method == "GET";
+        if !self.body.is_empty() && !in_address {
             let properties: Map<String, Value> =
                 self.body.iter().map(|one| (one.name.to_owned(), one.schema())).collect();
             let required: Vec<_> = self.body.iter().filter(|one| one.required).map(|one| one.name).collect();
@@ -215,6 +216,9 @@ impl Row {
             .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
             .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
             .collect();
+        named.extend(self.body.iter().filter(|_| in_address).map(|one| {
+            json!({ "name": one.name, "in": "query", "required": one.required, "schema": one.schema() })
+        }));
         if self.method == "POST" && self.by != By::Anybody {
             named.push(json!({
                 "name": "Idempotency-Key", "in": "header", "required": false,

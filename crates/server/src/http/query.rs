@@ -3,10 +3,11 @@
 use axum::http::Uri;
 use url::form_urlencoded;
 
-/// A parameter's value, decoded; the first of its name.
+/// A parameter's value, decoded; the first of its name. No text of ours holds a NUL, which PostgreSQL cannot store.
 pub fn read(uri: &Uri, name: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(uri.query()?.as_bytes());
-    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    let found = pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    found.filter(|value| !value.contains('\0'))
 }
 
 /// A text as a parameter's value: `a b` is `a+b`.

@@ -18,7 +18,7 @@ pub use crate::store::{Counted, EventRow, KnownDevice, Told};
 use crate::{
     ctx::Ctx,
     fault::Fault,
-    operations::{Act, Outcome, sessions::SignedIn},
+    operations::{Act, Outcome, organisations::RuleChange, sessions::SignedIn},
     store::Tx,
 };
 
@@ -154,11 +154,21 @@ pub async fn journal(ctx: &Ctx, who: &SignedIn, mut told: Told) -> Outcome<(Vec<
     Ok((events, next))
 }
 
+/// Whom the organisation's rules would stop with this changed, on the day on which it would hold.
+pub async fn forecast_of(ctx: &Ctx, who: &SignedIn, change: RuleChange) -> Outcome<Forecast> {
+    let now = place(ctx, who).await?.organisation.rules;
+    forecast(ctx, who, change.of(now, ctx.clock.now()).at_deadline()).await
+}
+
 /// Whom these rules would stop if they held from now on: everybody who may do nothing but enrol the next time they
 /// sign in. The same question that is asked of each session (`Policy::scope`).
 pub async fn forecast(ctx: &Ctx, who: &SignedIn, rules: Rules) -> Outcome<Forecast> {
     let act = Act::begin(ctx, &Visitor::default());
-    let organisation = place(ctx, who).await?.organisation.id;
+    let Membership { organisation, role } = place(ctx, who).await?;
+    if !role.administers() {
+        return Err(Denied::NotPermitted.into());
+    }
+    let organisation = organisation.id;
     let read = ctx.store.read(move |tx| {
         let members = tx.people_of(&organisation, ("", ""), FORECAST_MAX)?;
         let looked_at = members.len();

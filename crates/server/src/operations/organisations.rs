@@ -183,12 +183,23 @@ pub async fn anybody_here(ctx: &Ctx) -> Outcome<bool> {
 }
 
 /// What is to change of an organisation's rules.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleChange {
     pub second_factor_required: Option<bool>,
     /// From when on; whoever says only whether, means at once.
     pub required_from: Option<Timestamp>,
     pub methods: Option<Methods>,
+}
+
+impl RuleChange {
+    /// The rules with this changed; what is not named stays.
+    pub(crate) fn of(self, before: Rules, now: Timestamp) -> Rules {
+        let rules = Rules { methods: self.methods.unwrap_or(before.methods), ..before };
+        match (self.second_factor_required, self.required_from) {
+            (None, None) => rules,
+            (required, from) => rules.requiring(required.unwrap_or(false), from, now),
+        }
+    }
 }
 
 /// Changes the rules of the person's own (oldest) organisation. From that moment, members who must enrol may
@@ -213,11 +224,7 @@ pub async fn change_rules(
             return Ok(Err(Denied::NotPermitted));
         }
         let before = organisation.rules;
-        let rules = Rules { methods: change.methods.unwrap_or(before.methods), ..before };
-        let rules = match (change.second_factor_required, change.required_from) {
-            (None, None) => rules,
-            (required, from) => rules.requiring(required.unwrap_or(false), from, act.now),
-        };
+        let rules = change.of(before, act.now);
         if let Err(denied) = rules.can_be_followed() {
             return Ok(Err(denied));
         }

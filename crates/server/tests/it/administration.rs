@@ -8,6 +8,7 @@ use countersign::{
     store::Tx,
 };
 use countersign_core::{organisation::Role, service::Wanted, session::Visitor};
+use serde_json::json;
 
 use crate::{
     people::sign_up,
@@ -119,6 +120,60 @@ async fn the_helpdesk_helps_members_and_touches_nobody_who_administers() {
     let desk_id = id_of(&world, DESK).await;
     admin.submit(&format!("/admin/people/{desk_id}/role"), &[("role", "owner")]).await.expect(403);
     admin.submit(&format!("/admin/people/{desk_id}/role"), &[("role", "member")]).await.expect(303);
+}
+
+/// The same over our own API, whose lists come with a cursor.
+#[tokio::test]
+async fn people_and_journal_are_paged_over_the_api() {
+    let world = town().await;
+    for number in 0..55 {
+        sign_up(&world, &format!("member{number}@example.com"), Belonging::Home).await;
+    }
+    let mut boss = signed_in(&world, BOSS).await;
+    for (list, member, all) in [("people", "people", 58), ("events", "events", 50)] {
+        let (mut seen, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = boss.get(&format!("/v1/{list}?cursor={cursor}")).await.expect(200);
+            let rows = page.body[member].as_array().unwrap();
+            assert!((1..=50).contains(&rows.len()));
+            seen.extend(rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()));
+            pages += 1;
+            match page.body["next"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break,
+            }
+        }
+        let whole = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(whole, seen.len(), "{list}: something came twice");
+        assert!(whole >= all && pages >= 2, "{list}: {whole} in {pages} pages");
+    }
+    // What nobody is called, what no text holds, and what is no cursor find nothing and break nothing.
+    for page in [
+        "people?search=%25",
+        "people?search=%00%00nobody",
+        "people?cursor=zzzz",
+        "events?kind=%00",
+        "events?user=x",
+    ] {
+        boss.get(&format!("/v1/{page}")).await.expect(200);
+        boss.get(&format!("/admin/{}", page.replace("search", "q").replace("events", "journal")))
+            .await
+            .expect(200);
+    }
+    // Only for whoever looks after them, and each as far as their role reaches.
+    let ada = id_of(&world, ADA).await;
+    let mut desk = signed_in(&world, DESK).await;
+    desk.get(&format!("/v1/people/{ada}")).await.expect(200);
+    desk.post("/v1/organisation/forecast", json!({ "second_factor_required": true })).await.expect(403);
+    let mut member = signed_in(&world, ADA).await;
+    for page in ["people", "events", "coverage", &format!("people/{ada}")] {
+        member.get(&format!("/v1/{page}")).await.expect(403);
+    }
+    let eve = id_of(&world, "eve@example.com").await;
+    boss.get(&format!("/v1/people/{eve}")).await.expect(404);
+    member.get("/v1/account/events").await.expect(200);
 }
 
 #[tokio::test]

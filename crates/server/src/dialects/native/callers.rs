@@ -23,6 +23,7 @@ use crate::{
         fields::Fields,
         limits::Limiter,
         origins::{self, TrustedOrigins},
+        query,
         sent::Sent,
         session_cookie, visitor,
     },
@@ -126,6 +127,11 @@ impl Asked {
     pub fn decoded_after(&self, start: &str) -> Option<String> {
         let decoded = percent_decode_str(self.path_after(start)).decode_utf8().ok()?;
         (!decoded.contains('\0')).then(|| decoded.into_owned())
+    }
+
+    /// A parameter of the address that says something.
+    pub fn query(&self, name: &str) -> Option<String> {
+        query::read(&self.parts.uri, name).filter(|value| !value.is_empty())
     }
 
     pub fn last_segment(&self) -> &str {

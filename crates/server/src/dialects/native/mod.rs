@@ -1,6 +1,7 @@
 //! Our own API: every operation under `/v1`, named by the glossary, with RFC 9457 problems and RFC 9470 step-up.
 
 mod account;
+mod administration;
 mod authenticators;
 mod callers;
 mod errors;
@@ -90,6 +91,7 @@ fn table() -> Routes<Arc<Surface>> {
         // The account.
         .on(PATCH,  "/v1/account",                           to(account::update))
         .on(POST,   "/v1/account/password",                  to(account::change_password))
+        .on(GET,    "/v1/account/events",                    to(administration::activity))
         .on(DELETE, "/v1/account",                           to(account::delete))
         .on(POST,   "/v1/account/not-me",                    to(account::not_me))
         // Factors.
@@ -116,6 +118,12 @@ fn table() -> Routes<Arc<Surface>> {
         // Organisations.
         .on(GET,    "/v1/organisations",                     to(organisation::list))
         .on(PATCH,  "/v1/organisation",                      to(organisation::change))
+        .on(POST,   "/v1/organisation/forecast",             to(administration::forecast))
+        .on(GET,    "/v1/coverage",                          to(administration::coverage))
+        .on(GET,    "/v1/people",                            to(administration::people))
+        .on(GET,    "/v1/people/{id}",                       to(administration::whole))
+        .on(GET,    "/v1/events",                            to(administration::journal))
+        .on(PATCH,  "/v1/members/{id}",                      to(administration::change_role))
         .on(POST,   "/v1/members/{id}/reset",                to(organisation::reset))
         .on(GET,    "/v1/members/{id}/recovery",             to(organisation::recovery))
         .on(POST,   "/v1/members/{id}/recovery/shorten",     to(organisation::shorten))

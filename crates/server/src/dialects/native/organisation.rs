@@ -53,8 +53,14 @@ fn moment(sent: Value) -> Result<Timestamp, No> {
     Timestamp::from_iso(text).or_else(|| Timestamp::from_day(text)).ok_or(NO)
 }
 
-/// What is named changes; the rest stays.
-pub(super) async fn change(asked: Asked) -> Result<Reply, No> {
+/// What somebody wants of the rules.
+pub(super) struct Wanted {
+    pub change: RuleChange,
+    trust_lasts: Option<Duration>,
+    recovery_wait: Option<Duration>,
+}
+
+pub(super) fn wanted(asked: &Asked) -> Result<Wanted, No> {
     let (required, from, methods, days, hours) = asked.body(|body| {
         let required =
             body.member("second_factor_required").map(|_| body.required_flag("second_factor_required"));
@@ -68,16 +74,24 @@ pub(super) async fn change(asked: Asked) -> Result<Reply, No> {
     if required.is_none() && from.is_none() && methods.is_none() && days.is_none() && hours.is_none() {
         return Err(Denied::NothingToUpdate.into());
     }
+    Ok(Wanted {
+        change: RuleChange { second_factor_required: required, required_from: from, methods },
+        trust_lasts: days.map(|days| DAY * days as u32),
+        recovery_wait: hours.map(|hours| HOUR * hours as u32),
+    })
+}
+
+/// What is named changes; the rest stays.
+pub(super) async fn change(asked: Asked) -> Result<Reply, No> {
+    let Wanted { change, trust_lasts, recovery_wait } = wanted(&asked)?;
     let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in().await?);
-    if required.is_some() || from.is_some() || methods.is_some() {
-        let change = RuleChange { second_factor_required: required, required_from: from, methods };
+    if change != RuleChange::default() {
         organisations::change_rules(ctx, visitor, &who, change).await?;
     }
-    if let Some(days) = days {
-        organisations::change_trust_lasts(ctx, visitor, &who, DAY * days as u32).await?;
+    if let Some(lasts) = trust_lasts {
+        organisations::change_trust_lasts(ctx, visitor, &who, lasts).await?;
     }
-    if let Some(hours) = hours {
-        let wait = Duration::from_secs(hours * HOUR.as_secs());
+    if let Some(wait) = recovery_wait {
         organisations::change_recovery_wait(ctx, visitor, &who, wait).await?;
     }
     list(asked).await
@@ -106,7 +120,7 @@ pub(super) async fn reset(asked: Asked) -> Result<Reply, No> {
 }
 
 /// Without the reference: that is for the person to read out.
-fn shown(one: &Recovery) -> Value {
+pub(super) fn recovery_row(one: &Recovery) -> Value {
     let shortening = one.shortening.as_ref().map(|said| {
         json!({
             "asked_by": said.asked_by, "asked_at": said.asked_at.to_iso(), "reason": said.reason,
@@ -122,7 +136,7 @@ fn shown(one: &Recovery) -> Value {
 pub(super) async fn recovery(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let open = recovery::of_member(asked.ctx(), &who, &member(&asked)).await?;
-    Ok(Reply::json(&json!({ "recovery": open.as_ref().map(shown) })))
+    Ok(Reply::json(&json!({ "recovery": open.as_ref().map(recovery_row) })))
 }
 
 pub(super) async fn shorten(asked: Asked) -> Result<Reply, No> {
@@ -130,11 +144,11 @@ pub(super) async fn shorten(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let shorten = Shorten { user: member(&asked), reference, reason };
     let one = recovery::shorten(asked.ctx(), &asked.visitor, &who, shorten).await?;
-    Ok(Reply::json(&json!({ "recovery": shown(&one) })))
+    Ok(Reply::json(&json!({ "recovery": recovery_row(&one) })))
 }
 
 pub(super) async fn approve(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let one = recovery::approve(asked.ctx(), &asked.visitor, &who, &member(&asked)).await?;
-    Ok(Reply::json(&json!({ "recovery": shown(&one) })))
+    Ok(Reply::json(&json!({ "recovery": recovery_row(&one) })))
 }

@@ -42,6 +42,13 @@ const PERSON: &[&str] = &[
     "backup_codes_left",
     "created_at",
 ];
+const RULES: &[Member] = &[
+    may("second_factor_required", Kind::Flag),
+    may("second_factor_required_from", Kind::Text),
+    may("methods", Kind::Texts),
+    may("trust_lasts_days", Kind::Number),
+    may("recovery_wait_hours", Kind::Number),
+];
 const STANDING: &[&str] =
     &["state", "reference", "started_at", "ready_at", "expires_at", "shortened", "from"];
 
@@ -80,6 +87,7 @@ pub const GROUPS: &[Group] = &[
     ] },
     Group { name: "Account and factors", rows: &[
         row("PATCH", "/v1/account", By::Session, &[may("name", Kind::Text)], (200, &["user"]), "changes the name"),
+        row("GET", "/v1/account/events", By::Session, &[], (200, &["events"]), "what happened to it lately, newest first, twenty at most"),
         row("DELETE", "/v1/account", By::Fresh, &[may("password", Kind::Text)], (204, &[]), "or 202 where a mail asks once more").or(202, &[]),
         row("POST", "/v1/account/not-me", By::Anybody, &[must("token")], (200, &["password_removed"]), "by the link of a notice: ends sessions, trusted devices, API keys and the password"),
         row("POST", "/v1/account/password", By::Session, &[must("current"), must("new")], (200, &["session=?NewSession"]), "other sessions and trusted devices end"),
@@ -106,7 +114,13 @@ pub const GROUPS: &[Group] = &[
     ] },
     Group { name: "Organisations", rows: &[
         row("GET", "/v1/organisations", By::Session, &[], (200, &["organisations"]), "one's own, with role and rules"),
-        row("PATCH", "/v1/organisation", By::Administrator, &[may("second_factor_required", Kind::Flag), may("second_factor_required_from", Kind::Text), may("methods", Kind::Texts), may("trust_lasts_days", Kind::Number), may("recovery_wait_hours", Kind::Number)], (200, &["organisations"]), "changes its rules; a day ahead leaves its members until then"),
+        row("PATCH", "/v1/organisation", By::Administrator, RULES, (200, &["organisations"]), "changes its rules; a day ahead leaves its members until then"),
+        row("POST", "/v1/organisation/forecast", By::Session, RULES, (200, &["looked_at", "stopped"]), "whom such rules would stop, of up to 1,000 members; nothing changes"),
+        row("GET", "/v1/coverage", By::Session, &[], (200, &["people=number", "guarded", "methods=[PeopleOfAMethod]"]), "how many people there are, have a second factor, and which"),
+        row("GET", "/v1/people", By::Session, &[may("search", Kind::Text), may("cursor", Kind::Text)], (200, &["people", "next"]), "fifty at a time, members and people of applications; `next` is the cursor of the next page"),
+        row("GET", "/v1/people/{id}", By::Session, &[], (200, &["person", "required", "backup_codes_left", "sessions=[Session]", "trusted_devices", "recovery=?MemberRecovery", "events"]), "one of them, whole"),
+        row("GET", "/v1/events", By::Session, &[may("kind", Kind::Text), may("user", Kind::Text), may("cursor", Kind::Text)], (200, &["events", "next"]), "the journal about them, newest first, fifty at a time; `kind` is one, or the group before its dot"),
+        row("PATCH", "/v1/members/{id}", By::Administrator, &[must("role")], (204, &[]), "gives another role"),
         row("POST", "/v1/members/{id}/reset", By::Administrator, &[may("require", Kind::Flag), may("reason", Kind::Text)], (204, &[]), "every factor and session of the member is gone"),
         row("GET", "/v1/members/{id}/recovery", By::Administrator, &[], (200, &["recovery=?MemberRecovery"]), "the open one"),
         row("POST", "/v1/members/{id}/recovery/shorten", By::Administrator, &[must("reference"), must("reason")], (200, &["recovery"]), "to an hour; of privileged people another administrator must agree"),

@@ -16,7 +16,7 @@ use crate::{
         authenticators,
         challenge::{self, Answered, Wishes},
         sessions::{self, Handover},
-        trusted_devices,
+        trusted_devices::{self, KnownDevice},
     },
 };
 
@@ -93,19 +93,18 @@ pub(super) async fn revoke(asked: Asked) -> Result<Reply, No> {
     revoked.map(|_| Reply::empty(StatusCode::NO_CONTENT)).ok_or(Denied::SessionNotFound.into())
 }
 
+pub(super) fn device_row(one: &KnownDevice) -> Value {
+    json!({
+        "id": one.id, "name": one.name.clone().unwrap_or_else(|| one.visitor.browser()),
+        "ip": one.visitor.ip, "created_at": one.created_at.to_iso(),
+        "last_used_at": one.last_used_at.to_iso(), "expires_at": one.expires_at.to_iso(),
+    })
+}
+
 pub(super) async fn trusted_devices(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let all = trusted_devices::list(asked.ctx(), &who).await?;
-    let rows: Vec<_> = all
-        .iter()
-        .map(|one| {
-            json!({
-                "id": one.id, "name": one.name.clone().unwrap_or_else(|| one.visitor.browser()),
-                "ip": one.visitor.ip, "created_at": one.created_at.to_iso(),
-                "last_used_at": one.last_used_at.to_iso(), "expires_at": one.expires_at.to_iso(),
-            })
-        })
-        .collect();
+    let rows: Vec<_> = all.iter().map(device_row).collect();
     Ok(Reply::json(&json!({ "trusted_devices": rows })))
 }
 
