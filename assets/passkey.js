@@ -99,5 +99,6 @@ if (form && window.PublicKeyCredential) {
 } else if (form) {
   form.hidden = true;
   const why = document.querySelector("[data-unsupported]");
+  if (why && !window.isSecureContext) why.textContent = why.dataset.insecure;
   if (why) why.hidden = false;
 }

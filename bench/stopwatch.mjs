@@ -29,7 +29,8 @@ async function throughNginx() {
   await person.get(`http://${host}/admin/`);
   const returnTo = new URL(person.at).searchParams.get("return_to");
   await person.submit({ email, password, return_to: returnTo }, "/sign-in");
-  const answer = await person.submit({ kind: "app", code: await phone.next() });
+  await person.submit({ kind: "app", code: await phone.next() });
+  const answer = await person.get(new URL(returnTo, server.origin));
   assert.equal(answer.json?.headers["remote-acr"], "aal2", answer.text);
 }
 

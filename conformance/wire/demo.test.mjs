@@ -69,7 +69,9 @@ test("an application without a login opens after two steps, and every address it
   const returnTo = new URL(browser.at).searchParams.get("return_to");
   await browser.submit({ email: fact("email"), password: fact("password"), return_to: returnTo }, "/sign-in");
   const app = new Authenticator(fact("for your app"));
-  const inside = await browser.submit({ kind: "app", code: fact("code now") });
+  const asked = await browser.submit({ kind: "app", code: fact("code now") });
+  assert.match(asked.text, /<h1>Trust this browser/);
+  const inside = await browser.submit({});
   assert.match(inside.text, /An application without a login[\s\S]+Demo/);
   assert.equal(browser.at, fact("sample app"));
   for (const name of ["pages", "administration", "API", "outbox"]) {

@@ -225,6 +225,7 @@ passkey-no-script = Passkeys brauchen JavaScript. Eine Authenticator-App nicht.
 passkey-to-app = Authenticator-App einrichten
 passkey-cancelled = Abgebrochen, oder hier ist kein Passkey dieses Kontos. Versuchen Sie es noch einmal, oder nehmen Sie einen anderen Weg.
 passkey-known = Dieses Gerät hat schon einen Passkey für dieses Konto.
+passkey-insecure = Browser benutzen Passkeys nur über https, und diese Seite kam anders.
 passkey-unsupported = Dieser Browser kann keine Passkeys benutzen.
 test-title = „{ $name }“ prüfen
 test-lead = Ihr Browser fragt nach genau diesem Passkey. Er muss Sie erkennen: am Gesicht, am Finger oder an der PIN.

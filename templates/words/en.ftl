@@ -229,6 +229,7 @@ passkey-no-script = Passkeys need JavaScript. An authenticator app does not.
 passkey-to-app = Add an authenticator app
 passkey-cancelled = Cancelled, or no passkey of this account is here. Try again, or use another way.
 passkey-known = This device has a passkey for this account already.
+passkey-insecure = Browsers use passkeys over https only, and this page came another way.
 passkey-unsupported = This browser cannot use passkeys.
 test-title = Test “{ $name }”
 test-lead = Your browser asks for exactly this passkey. It has to verify you: by face, finger or PIN.

@@ -259,6 +259,11 @@ notice-ended = Alle wurden aus Ihrem Konto bei { $app } abgemeldet
         Jemand, der dieses Postfach liest, hat gesagt, dass das, was in Ihrem Konto bei
         { $app } geschah, nicht von ihm kam. Alle Sitzungen, vertrauten Browser und
         API-Schlüssel endeten sofort, und das Passwort gilt nicht mehr.
+notice-ended-moved = Alle wurden aus Ihrem Konto bei { $app } abgemeldet
+    .text =
+        Jemand, der das frühere Postfach Ihres Kontos bei { $app } liest, hat gesagt,
+        dass das, was darin geschah, nicht von ihm kam. Alle Sitzungen, vertrauten
+        Browser und API-Schlüssel endeten sofort. Das Passwort gilt weiter.
 
 notice-happened =
     Das geschah am { $at }, von: { $browser }

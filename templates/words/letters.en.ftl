@@ -260,6 +260,11 @@ notice-ended = Everybody was signed out of your { $app } account
         Somebody who reads this mailbox said that what happened to your { $app }
         account was none of their doing. All sessions, trusted browsers and API keys
         ended at once, and the password stopped working.
+notice-ended-moved = Everybody was signed out of your { $app } account
+    .text =
+        Somebody who reads the mailbox that your { $app } account had before said
+        that what happened to it was none of their doing. All sessions, trusted
+        browsers and API keys ended at once. The password is as it was.
 
 notice-happened =
     This happened on { $at }, from { $browser }

@@ -168,7 +168,10 @@ pub enum Notice {
     /// Too many wrong answers in a row: the account waits.
     GuessesBlocked,
     /// Somebody said of another notice that it was not them.
-    EverythingEnded,
+    EverythingEnded {
+        /// The password went as well.
+        password_too: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -189,7 +189,8 @@ const fn notice_of(what: &Notice) -> &'static str {
         Notice::PasswordRemoved => "notice-password-removed",
         Notice::SecondFactorFailed => "notice-failed",
         Notice::GuessesBlocked => "notice-blocked",
-        Notice::EverythingEnded => "notice-ended",
+        Notice::EverythingEnded { password_too: true } => "notice-ended",
+        Notice::EverythingEnded { password_too: false } => "notice-ended-moved",
     }
 }
 
@@ -198,7 +199,7 @@ const fn advice_on(what: &Notice, external: bool) -> &'static str {
         _ if external => "notice-advice-external",
         Notice::SecondFactorFailed | Notice::GuessesBlocked => "notice-advice-guessed",
         Notice::SecondFactorReset => "notice-advice-reset",
-        Notice::EverythingEnded => "notice-advice-ended",
+        Notice::EverythingEnded { .. } => "notice-advice-ended",
         _ => "notice-advice",
     }
 }
@@ -478,7 +479,8 @@ mod tests {
             Notice::PasswordRemoved,
             Notice::SecondFactorFailed,
             Notice::GuessesBlocked,
-            Notice::EverythingEnded,
+            Notice::EverythingEnded { password_too: true },
+            Notice::EverythingEnded { password_too: false },
         ] {
             let sheet = mail("Acme", &notice(what)).unwrap();
             let text = sheet.text.expose();

@@ -208,7 +208,7 @@ impl Act {
         let external = user.external.is_some();
         let not_me = match what {
             // Whoever reads that has just said so.
-            Notice::EverythingEnded => None,
+            Notice::EverythingEnded { .. } => None,
             _ => emails::link_out(self, tx, user)?,
         };
         let notice = Message::Notice { what, from: self.visitor.clone(), at: self.now, external, not_me };

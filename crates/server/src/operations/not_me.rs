@@ -55,5 +55,5 @@ fn end(act: &Act, tx: &mut Tx<'_>, user: &User, Ended { password_too }: Ended) -
         tx.raise_security_version(id, act.now)?;
     }
     act.record(tx, Kind::EverythingEnded, Whose::user(id), json!({ "password": password_too }))?;
-    act.notify(tx, user, Notice::EverythingEnded)
+    act.notify(tx, user, Notice::EverythingEnded { password_too })
 }
