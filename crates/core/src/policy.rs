@@ -161,6 +161,20 @@ pub struct Standing<'a> {
     pub vouched: bool,
 }
 
+impl<'a> Standing<'a> {
+    /// Of somebody who shows nothing but what their session has proven.
+    pub const fn by_session(second_factor_is_on: bool, proofs: &'a Proofs) -> Self {
+        Self {
+            second_factor_is_on,
+            proofs,
+            password_now: false,
+            by_key: false,
+            enrolled_here_at: None,
+            vouched: false,
+        }
+    }
+}
+
 /// Adding, removing or revealing a factor asks for a fresh proof of the strongest kind the account has
 /// (SEC-018, SEC-101). A sign-in or enrolment completed within five minutes is one.
 pub fn may_change_factors(standing: Standing<'_>, now: Timestamp) -> Result<(), Denied> {

@@ -270,14 +270,8 @@ fn may_be_missed(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), Denied>, Fau
 }
 
 fn may_leave(who: &SignedIn, password_now: bool, act: &Act) -> Result<(), Denied> {
-    let standing = Standing {
-        second_factor_is_on: who.second_factor_is_on,
-        proofs: &who.session.proofs,
-        password_now,
-        by_key: false,
-        enrolled_here_at: None,
-        vouched: false,
-    };
+    let standing = Standing::by_session(who.second_factor_is_on, &who.session.proofs);
+    let standing = Standing { password_now, ..standing };
     if who.second_factor_is_on {
         policy::may_change_factors(standing, act.now)
     } else if password_now || who.session.is_young(act.now) {

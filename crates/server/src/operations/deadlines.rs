@@ -43,11 +43,12 @@ pub(crate) async fn tick(ctx: &Ctx) -> Outcome<()> {
 }
 
 fn pass(act: &Act, tx: &mut Tx<'_>, organisation: &OrganisationId) -> Result<(), Fault> {
+    // Whoever is just signing in under the old rules is waited for, so that their session is seen. People first, then
+    // the organisation, as whoever changes rules locks them.
+    tx.lock_members(organisation)?;
     if !tx.pass_deadline(organisation, act.now)? {
         return Ok(());
     }
-    // Whoever is just signing in under the old rules is waited for, so that their session is seen.
-    tx.lock_members(organisation)?;
     tx.demote_sessions_that_must_enrol(organisation, "")?;
     let detail = json!({ "organisation": organisation, "second_factor_required": true, "by": "deadline" });
     let by = tx.deadline_by(organisation)?;

@@ -366,15 +366,7 @@ fn may_change_email(who: &SignedIn, act: &Act) -> Result<(), Denied> {
     if !who.second_factor_is_on {
         return if who.session.is_young(act.now) { Ok(()) } else { Err(Denied::StaleSession) };
     }
-    let standing = Standing {
-        second_factor_is_on: true,
-        proofs: &who.session.proofs,
-        password_now: false,
-        by_key: false,
-        enrolled_here_at: None,
-        vouched: false,
-    };
-    policy::may_change_factors(standing, act.now)
+    policy::may_change_factors(Standing::by_session(true, &who.session.proofs), act.now)
 }
 
 /// What a link is worth, without opening it.

@@ -344,14 +344,7 @@ fn acting(
         Err(denied) => return Ok(Err(denied)),
     };
     let memberships = tx.memberships(&who.user.id)?;
-    let standing = Standing {
-        second_factor_is_on: who.second_factor_is_on,
-        proofs: &who.session.proofs,
-        password_now: false,
-        by_key: false,
-        enrolled_here_at: None,
-        vouched: false,
-    };
+    let standing = Standing::by_session(who.second_factor_is_on, &who.session.proofs);
     // A role first: whoever has none needs no fresh proof to hear so.
     if memberships.is_empty() {
         return Ok(Err(Denied::NoOrganisation));

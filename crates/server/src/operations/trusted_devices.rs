@@ -72,17 +72,7 @@ fn may_trust(act: &Act, who: &SignedIn) -> Result<(), Denied> {
     if !who.second_factor_is_on {
         return Err(Denied::NoSecondFactor);
     }
-    policy::may_change_factors(
-        Standing {
-            second_factor_is_on: true,
-            proofs: &who.session.proofs,
-            password_now: false,
-            by_key: false,
-            enrolled_here_at: None,
-            vouched: false,
-        },
-        act.now,
-    )
+    policy::may_change_factors(Standing::by_session(true, &who.session.proofs), act.now)
 }
 
 /// Trusts this browser, where the second step was a moment ago and said nothing of it.
