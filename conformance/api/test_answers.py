@@ -18,6 +18,7 @@ class Answers(unittest.TestCase):
 
     def described(self, method, path):
         """The route that the document has for this path, and its answers."""
+        path = path.partition("?")[0]
         for template, routes in self.document["paths"].items():
             if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path) and method.lower() in routes:
                 return template, routes[method.lower()]["responses"]

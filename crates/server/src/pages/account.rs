@@ -392,5 +392,7 @@ pub(super) async fn renew_backup_codes(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let wish = (Authority::default(), Shape::Grouped);
     let fresh = authenticators::renew_backup_codes(asked.ctx(), &asked.visitor, &who, wish).await?;
-    Ok(page::reply(&Codes::new(&asked, (Place::Account, who.user.called()), &fresh), None))
+    let leads_to = Place::Account.leads_to(&asked).await?;
+    let sheet = Codes::new(&asked, (Place::Account, who.user.called()), &fresh);
+    Ok(page::reply(&sheet, leads_to.as_deref()))
 }

@@ -140,6 +140,8 @@ pub(super) enum Keeps {
     Recovery,
     /// The challenge that an application sent somebody here for.
     Application,
+    /// Where somebody was going who enrols first.
+    Onward,
 }
 
 impl Keeps {
@@ -152,6 +154,7 @@ impl Keeps {
             Self::Mail => "mail",
             Self::Recovery => "recovery",
             Self::Application => "application",
+            Self::Onward => "onward",
         };
         format!("{prefix}countersign-{purpose}")
     }
@@ -163,6 +166,8 @@ impl Keeps {
     const fn seconds(self) -> u64 {
         match self {
             Self::Challenge | Self::Mail | Self::Application => 10 * 60,
+            // To find an app and install it takes a while.
+            Self::Onward => 60 * 60,
             Self::TrustedDevice | Self::Recovery => 30 * 24 * 60 * 60,
         }
     }
@@ -279,11 +284,20 @@ impl Asked {
         wanted.filter(|to| self.origins.allows_redirect(to)).unwrap_or_else(|| "/account".to_owned())
     }
 
+    /// Where somebody was going before they were sent to enrol.
+    pub fn onward_kept(&self) -> Option<String> {
+        self.kept(Keeps::Onward).filter(|to| self.origins.allows_redirect(to))
+    }
+
     /// The origin that a form of this page may end at after its redirects, if it is not our own: browsers hold
     /// those against the page's policy.
     pub fn leads_to(&self) -> Option<String> {
+        self.origin_of(&self.return_to())
+    }
+
+    pub fn origin_of(&self, to: &str) -> Option<String> {
         let config = &self.ctx.config;
-        let target = config.public_url.join(&self.return_to()).ok()?;
+        let target = config.public_url.join(to).ok()?;
         // The hop leads on to one of the hosts that it protects, and to nobody else.
         let target = match target.path() {
             "/forward-auth/hop" => {
@@ -364,9 +378,20 @@ impl Asked {
                 };
                 let mut set = vec![self.session_cookie(&session), self.forget(Keeps::Mail)];
                 set.extend(trusted_device.map(|kept| self.keep(Keeps::TrustedDevice, &kept.value)));
-                (self.onward(&session, to), set)
+                let to = self.onward(&session, to);
+                set.extend(self.remembering(&to));
+                (to, set)
             }
         })
+    }
+
+    /// Whoever is led to enrolling is led on from there to where they were going.
+    pub fn remembering(&self, to: &str) -> Option<SetCookie> {
+        let going = self.return_to();
+        let is_detour = ["/account/totp", "/account/due"].iter().any(|page| to.starts_with(page));
+        let name = Keeps::Onward.name(&self.ctx.config);
+        (is_detour && going != "/account")
+            .then(|| self.cookie(name, &cookies::encode(&going), Some(Keeps::Onward.seconds())))
     }
 
     /// Whoever must enrol does that first.

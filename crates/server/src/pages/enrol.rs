@@ -63,9 +63,9 @@ impl Place {
     }
 
     /// Where the forms of a page may end up beside here.
-    async fn leads_to(self, asked: &Asked) -> Result<Option<String>, No> {
+    pub async fn leads_to(self, asked: &Asked) -> Result<Option<String>, No> {
         match self {
-            Self::Account => Ok(None),
+            Self::Account => Ok(asked.onward_kept().and_then(|to| asked.origin_of(&to))),
             Self::Application => prove::leads_to(asked).await,
         }
     }
@@ -148,7 +148,7 @@ async fn finished(asked: &Asked, (place, account): (Place, &str), done: &Confirm
             let leads_to = place.leads_to(asked).await?;
             page::reply(&Codes::new(asked, (place, account), &done.backup_codes), leads_to.as_deref())
         }
-        (true, Place::Account) => see("/account"),
+        (true, Place::Account) => onward(asked),
         (true, Place::Application) => prove::enrolled(asked).await?,
     };
     Ok(reply.cookies(cookie))
@@ -165,8 +165,8 @@ pub(super) struct Codes<'a> {
     head: Text,
     host: &'a str,
     day: String,
-    /// Where a form leads on to; to the account otherwise.
-    done: Option<&'a str>,
+    /// Where the form leads on to.
+    done: &'static str,
 }
 
 impl<'a> Codes<'a> {
@@ -178,9 +178,22 @@ impl<'a> Codes<'a> {
             .with("app", asked.look().app.as_str())
             .with("day", day.as_str());
         let host = asked.ctx().config.public_url.host_str().unwrap_or_default();
-        let done = (place == Place::Application).then_some("/prove/done");
+        let done = match place {
+            Place::Account => "/account/go-on",
+            Place::Application => "/prove/done",
+        };
         Self { look: asked.look(), title: "codes-title".into(), codes, head, host, day, done }
     }
+}
+
+/// From the sheet to where somebody was going when they were sent to enrol; to their account otherwise.
+pub(super) async fn go_on(asked: Asked) -> Result<Reply, No> {
+    Ok(onward(&asked))
+}
+
+fn onward(asked: &Asked) -> Reply {
+    let to = asked.onward_kept().unwrap_or_else(|| "/account".to_owned());
+    see(&to).cookie(asked.forget(Keeps::Onward))
 }
 
 #[derive(Template)]

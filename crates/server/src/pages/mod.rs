@@ -81,6 +81,7 @@ pub(crate) fn routes(routes: Routes<Arc<Ctx>>, _: &Config) -> Routes<Arc<Ctx>> {
         .on(POST, "/step-up",                  to(surface, second_step::step_up))
         .on(GET,  "/account",                  to(surface, account::show))
         .on(GET,  "/account/due",              to(surface, account::show_due))
+        .on(POST, "/account/go-on",            to(surface, enrol::go_on))
         .on(POST, "/account/revoke",           to(surface, account::revoke))
         .on(POST, "/account/remove",           to(surface, account::remove))
         .on(POST, "/account/rename",           to(surface, account::rename))

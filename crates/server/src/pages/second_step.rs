@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use countersign_core::{challenge::Wants, denied::Denied, method::Method, one_time_code};
+use countersign_core::{challenge::Wants, denied::Denied, method::Method, one_time_code, session::Scope};
 
 use super::{
     account,
@@ -159,10 +159,15 @@ pub(super) fn news_of_sending(
 pub(super) async fn entered(asked: &Asked, answered: Answered) -> Result<(String, Vec<SetCookie>), No> {
     match answered {
         Answered::SignedIn { user, session, .. } => {
-            let cookies = vec![asked.session_cookie(&session), asked.forget(Keeps::Challenge)];
+            let mut cookies = vec![asked.session_cookie(&session), asked.forget(Keeps::Challenge)];
+            // Of what was proven, nothing counts here: something that does is enrolled first.
+            if session.session.scope == Scope::Enrolment {
+                let to = asked.onward(&session, asked.return_to());
+                cookies.extend(asked.remembering(&to));
+                return Ok((to, cookies));
+            }
             if session.session.proofs.includes(Method::BackupCode) {
-                let to = query::add(SPENT_PAGE, "return_to", &asked.return_to());
-                return Ok((asked.onward(&session, to), cookies));
+                return Ok((query::add(SPENT_PAGE, "return_to", &asked.return_to()), cookies));
             }
             let who = SignedIn { user, session: session.session.clone(), second_factor_is_on: true };
             let offered = trusted_devices::offer(asked.ctx(), &who).await?;
@@ -170,7 +175,7 @@ pub(super) async fn entered(asked: &Asked, answered: Answered) -> Result<(String
                 true => asked.return_to(),
                 false => query::add(TRUST_PAGE, "return_to", &asked.return_to()),
             };
-            Ok((asked.onward(&session, to), cookies))
+            Ok((to, cookies))
         }
         Answered::Proven { rotated, .. } => {
             let cookies = rotated.iter().map(|fresh| asked.session_cookie(fresh)).collect();

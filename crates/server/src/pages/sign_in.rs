@@ -51,7 +51,9 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         let to = asked.return_to();
         return Ok(match wants_more {
             // Signing in again would not help whoever has nothing more to show.
-            true if !who.second_factor_is_on => see("/account/totp"),
+            true if !who.second_factor_is_on => {
+                see("/account/totp").cookies(asked.remembering("/account/totp"))
+            }
             true => see(&query::add("/step-up", "return_to", &to)),
             false => see(&to),
         });
@@ -121,7 +123,7 @@ pub(super) async fn sign_up(asked: Asked) -> Result<Reply, No> {
         Ok(done) => Ok(match &done.session {
             Some(session) => {
                 let to = asked.onward(session, asked.return_to());
-                see(&to).cookie(asked.session_cookie(session))
+                see(&to).cookie(asked.session_cookie(session)).cookies(asked.remembering(&to))
             }
             None => up(&asked, (StatusCode::OK, Some("sign-up-mailed".into()))),
         }),

@@ -96,6 +96,28 @@ async fn members_are_told_may_put_it_off_and_are_stopped_on_the_day() {
     assert_eq!(number(&world, PASSED, vec![]).await, 1);
 }
 
+/// Whoever enrols on the way is led on to where they were going, and nowhere else.
+#[tokio::test]
+async fn enrolling_is_a_detour_and_not_the_end() {
+    let world = World::new().await;
+    let boss = town(&world).await;
+    require(&world, &boss, 10).await;
+    let mut ada = world.browser();
+    let fields = [("email", ADA), ("password", PASSWORD), ("return_to", "/recovery?from=mail")];
+    let due = ada.submit("/sign-in", &fields).await.expect(303);
+    assert!(due.location().starts_with("/account/due?return_to="));
+    let page = ada.get("/account/totp").await.expect(200);
+    let (_, after) = text(&page).split_once("href=\"otpauth").unwrap();
+    let uri = format!("otpauth{}", after.split('"').next().unwrap()).replace("&#38;", "&");
+    let sheet = ada.submit("/account/totp", &[("code", &world.totp(&uri))]).await.expect(200);
+    assert!(text(&sheet).contains("action=\"/account/go-on\""));
+    let mut stranger = world.browser();
+    stranger.jar.insert("countersign-onward".to_owned(), "https%3A%2F%2Fevil.example%2F".to_owned());
+    assert_eq!(stranger.submit("/account/go-on", &[]).await.expect(303).location(), "/account");
+    assert_eq!(ada.submit("/account/go-on", &[]).await.expect(303).location(), "/recovery?from=mail");
+    assert_eq!(ada.submit("/account/go-on", &[]).await.expect(303).location(), "/account");
+}
+
 #[tokio::test]
 async fn a_deadline_is_moved_taken_back_and_never_in_the_past() {
     let world = World::new().await;
