@@ -270,6 +270,8 @@ pub async fn refresh(ctx: &Ctx, visitor: &Visitor, wire: Wire, token: &str) -> O
 fn refuse_spent(act: &Act, tx: &mut Tx<'_>, presented: &[u8]) -> Result<(), Fault> {
     let Some(id) = tx.spent_refresh_token(presented)? else { return Ok(()) };
     let Some(who) = tx.signed_in_by_id(&id)? else { return Ok(()) };
+    // The person first, as everywhere: the notice's link refers to them.
+    tx.lock_user(&who.user.id)?;
     if tx.delete_session(&who.user.id, &id)? {
         act.record(tx, Kind::SessionStolen, Whose::session(&who.user.id, &id), json!({}))?;
         act.notify(tx, &who.user, Notice::SessionStolen)?;
