@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    denied::Denied,
     ids::{AuthenticatorId, UserId},
     method::Method,
     passkey::Passkey,
@@ -59,8 +60,55 @@ pub fn second_factor_is_on(authenticators: &[Authenticator]) -> bool {
     authenticators.iter().any(Authenticator::is_confirmed)
 }
 
+/// How many authenticator apps somebody may have: each more is one more code that a guess can hit, which the
+/// ration of guesses makes up for (`lockout`).
+pub const APPS_MAX: usize = 3;
+
+/// Longest name that somebody gives to an authenticator of theirs, in characters.
+pub const NAME_MAX: usize = 64;
+
+/// The wanted name, numbered if another has it: "Phone", then "Phone 2".
+pub fn free_name(wanted: &str, taken: &[&str]) -> String {
+    let is_taken = |name: &String| taken.iter().any(|one| one.to_lowercase() == name.to_lowercase());
+    let numbered = (2..=taken.len() + 1).map(|number| {
+        let number = format!(" {number}");
+        wanted.chars().take(NAME_MAX - number.len()).chain(number.chars()).collect()
+    });
+    std::iter::once(wanted.to_owned()).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
+}
+
+/// How many authenticator apps answer for the person.
+pub fn apps(authenticators: &[Authenticator]) -> usize {
+    let app = |one: &&Authenticator| one.is_confirmed() && one.method() == Method::Totp;
+    authenticators.iter().filter(app).count()
+}
+
+/// Whether one more may be enrolled, here or where only one is known of.
+pub fn may_add_app(authenticators: &[Authenticator], beside_others: bool) -> Result<(), Denied> {
+    match apps(authenticators) {
+        0 => Ok(()),
+        _ if !beside_others => Err(Denied::AlreadyEnrolled(Method::Totp)),
+        APPS_MAX.. => Err(Denied::TooManyApps { max: APPS_MAX }),
+        _ => Ok(()),
+    }
+}
+
 pub fn is_enrolled(authenticators: &[Authenticator], method: Method) -> bool {
     authenticators
         .iter()
         .any(|authenticator| authenticator.is_confirmed() && authenticator.method() == method)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_numbered_where_they_are_taken() {
+        assert_eq!(free_name("Phone", &[]), "Phone");
+        assert_eq!(free_name("Phone", &["Tablet"]), "Phone");
+        assert_eq!(free_name("Phone", &["phone", "Phone 2"]), "Phone 3");
+        let long = "ß".repeat(NAME_MAX);
+        assert_eq!(free_name(&long, &[&long]), format!("{} 2", "ß".repeat(NAME_MAX - 2)));
+    }
 }

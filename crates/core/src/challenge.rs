@@ -305,18 +305,28 @@ impl Case {
         match self.evaluate(offer, now) {
             Some((spend, enrols)) => {
                 let proofs = self.proofs_so_far().with(method, now);
-                let budget = self.budget.after_success(self.asker.own_failures(), now);
+                let budget = self.budget.after_success(self.paid(), now);
                 Verdict::Passed(Pass { method, spend, enrols, proofs, budget })
             }
             None => Verdict::Refused(Refusal {
                 denied: Denied::WrongCode(method),
                 budget: offer.is_a_guess().then(|| match self.asker {
-                    Asker::Door(_) => self.budget.after_failure_at_the_door(now),
+                    Asker::Door(_) => self.budget.after_failure_at_the_door(self.price(), now),
                     Asker::Inside(_) => self.budget.after_failure(now),
                 }),
                 ends: Ends::Nothing,
             }),
         }
+    }
+
+    /// What a wrong answer costs of the ration.
+    fn price(&self) -> u32 {
+        authenticator::apps(&self.authenticators).clamp(1, authenticator::APPS_MAX) as u32
+    }
+
+    /// What the asker's own wrong answers have cost.
+    fn paid(&self) -> u32 {
+        self.asker.own_failures() * self.price()
     }
 
     fn proofs_so_far(&self) -> Proofs {

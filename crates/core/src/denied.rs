@@ -115,6 +115,11 @@ pub enum Denied {
     TooManyPasskeys {
         max: usize,
     },
+    /// No such authenticator app of the asker's.
+    AppNotFound,
+    TooManyApps {
+        max: usize,
+    },
     /// Not a phone number with its country.
     PhoneInvalid,
     /// No text message goes to this number, ever.
@@ -190,6 +195,8 @@ impl Denied {
             Self::PasskeyNotFound,
             Self::PasskeyTaken,
             Self::TooManyPasskeys { max: 20 },
+            Self::AppNotFound,
+            Self::TooManyApps { max: 3 },
             Self::PhoneInvalid,
             Self::PhoneNotAllowed,
             Self::TextsPaused,

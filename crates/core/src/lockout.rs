@@ -17,7 +17,8 @@ pub const HARD_STOP: u32 = 100;
 pub const RATION: u32 = 15;
 /// …and how long until it takes one more. A right answer ends a run of failures, so the owner's coming and going
 /// would hand a stranger ten guesses each time. Within any 30 days the ration lets through 15 + 15, each
-/// worth three codes of a million: less than 1 in 10,000 (tests/guessing.rs works it out).
+/// worth three codes of a million: less than 1 in 10,000 (tests/guessing.rs works it out). With two authenticator
+/// apps a guess is worth six, so it costs two of the ration, and with three it costs three.
 pub const REFILL: Duration = Duration::from_secs(2 * DAY.as_secs());
 
 /// Who is guessing. A stranger at the door must not be able to lock out somebody already inside.
@@ -79,17 +80,19 @@ impl Budget {
         Self { failures, blocked_until: delay.map(|delay| now + delay), ..*self }
     }
 
-    /// A failure at the door, which is paid for from the ration as well.
+    /// A failure at the door, which is paid for from the ration as well: by one for each authenticator that the
+    /// guess could have hit.
     #[must_use]
-    pub fn after_failure_at_the_door(&self, now: Timestamp) -> Self {
-        Self { whole_at: Some(now + self.debt(now) + REFILL), ..self.after_failure(now) }
+    pub fn after_failure_at_the_door(&self, price: u32, now: Timestamp) -> Self {
+        Self { whole_at: Some(now + self.debt(now) + REFILL * price), ..self.after_failure(now) }
     }
 
     /// A right code ends the run. Whoever passed a challenge after some wrong answers to it gave those as well,
-    /// so the ration gets them back; others may have been anybody's (63B §3.2.2: "from the same IP address").
+    /// so the ration gets what they paid back; others may have been anybody's (63B §3.2.2: "from the same IP
+    /// address").
     #[must_use]
-    pub fn after_success(&self, own: u32, now: Timestamp) -> Self {
-        let debt = self.debt(now).saturating_sub(REFILL.saturating_mul(own));
+    pub fn after_success(&self, paid: u32, now: Timestamp) -> Self {
+        let debt = self.debt(now).saturating_sub(REFILL.saturating_mul(paid));
         Self { whole_at: (!debt.is_zero()).then(|| now + debt), ..Self::default() }
     }
 }
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn the_door_gives_out_a_ration_whoever_passes_it() {
         let guesses = |budget: Budget, times: u32| {
-            (0..times).fold(budget, |budget, _| budget.after_failure_at_the_door(NOON))
+            (0..times).fold(budget, |budget, _| budget.after_failure_at_the_door(1, NOON))
         };
         let nine = guesses(Budget::default(), 9).after_success(0, NOON);
         assert_eq!((nine.failures, nine.wait(NOON)), (0, None));
@@ -134,10 +137,20 @@ mod tests {
         let spent = guesses(nine, 6).after_success(0, NOON);
         assert_eq!(spent.wait(NOON), Some(REFILL));
         assert_eq!(spent.wait(NOON + REFILL), None);
-        assert_eq!(spent.after_failure_at_the_door(NOON + REFILL).wait(NOON + REFILL), Some(REFILL));
+        assert_eq!(spent.after_failure_at_the_door(1, NOON + REFILL).wait(NOON + REFILL), Some(REFILL));
         // The owner's own slips, in a challenge they then passed, cost nothing.
         let owner = guesses(nine, 4).after_success(4, NOON);
         assert_eq!(owner, nine);
         assert_eq!(guesses(Budget::default(), 4).after_success(4, NOON), Budget::default());
+    }
+
+    #[test]
+    fn a_guess_that_could_hit_two_apps_costs_two() {
+        let guesses = |times: u32| {
+            (0..times).fold(Budget::default(), |budget, _| budget.after_failure_at_the_door(2, NOON))
+        };
+        assert_eq!(guesses(7).wait(NOON), None);
+        assert_eq!(guesses(8).wait(NOON), Some(REFILL * 2));
+        assert_eq!(guesses(3).after_success(6, NOON), Budget::default());
     }
 }

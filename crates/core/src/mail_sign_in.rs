@@ -164,7 +164,8 @@ mod tests {
         let code = asked(Carrier::Code);
         let expired = code.judge(Some(&[1; 32]), Budget::default(), code.expires_at).unwrap_err();
         assert_eq!(expired.denied, Denied::CodeExpired);
-        let spent = (0..RATION).fold(Budget::default(), |budget, _| budget.after_failure_at_the_door(NOON));
+        let spent =
+            (0..RATION).fold(Budget::default(), |budget, _| budget.after_failure_at_the_door(1, NOON));
         let locked = code.judge(Some(&[1; 32]), spent, NOON).unwrap_err();
         assert!(matches!(locked.denied, Denied::Locked { .. }) && !locked.ends);
     }

@@ -95,6 +95,7 @@ fn act() -> impl Strategy<Value = Act> {
 fn beginning() -> impl Strategy<Value = Town> {
     let enrolled = prop_oneof![
         3 => Just(&[Method::Totp][..]),
+        2 => Just(&[Method::Totp, Method::Totp][..]),
         1 => Just(&[Method::EmailCode][..]),
         1 => Just(&[Method::Totp, Method::EmailCode][..]),
         1 => Just(&[][..]),
@@ -161,7 +162,7 @@ struct Ledger {
 impl Ledger {
     /// The published schedule, written down a second time: ten free, then 15 minutes doubling to a day, at most a hundred.
     ///
-    /// And at the door, whoever passes it: fifteen at once, one more every two days.
+    /// And at the door, whoever passes it: fifteen at once, one more every two days; each for as many as there are apps.
     fn may_look(&self, lane: Lane, now: Timestamp) -> bool {
         if lane == Lane::Door && self.whole_at.is_some_and(|whole| whole.since(now) > 14 * 2 * DAY) {
             return false;
@@ -221,7 +222,9 @@ impl Town {
     }
 
     fn bind(&mut self, method: Method, confirmed_at: Option<Timestamp>) {
-        let seed = Secret::new(SEED.to_vec());
+        let mut seed = SEED.to_vec();
+        seed[0] ^= self.seeds().len() as u8;
+        let seed = Secret::new(seed);
         let kind = match method {
             Method::Totp => Kind::Totp(Totp { seed, parameters: Parameters::default(), last_step: None }),
             _ => Kind::EmailCode,
@@ -229,6 +232,15 @@ impl Town {
         let id = AuthenticatorId::from(self.name());
         let (user_id, created_at) = (self.user.id.clone(), self.now);
         self.authenticators.push(Authenticator { id, user_id, kind, created_at, confirmed_at });
+    }
+
+    /// Of every app, whether it is confirmed or waits.
+    fn seeds(&self) -> Vec<Vec<u8>> {
+        let seed = |one: &Authenticator| match &one.kind {
+            Kind::Totp(totp) => Some(totp.seed.expose().clone()),
+            _ => None,
+        };
+        self.authenticators.iter().filter_map(seed).collect()
     }
 
     fn second_factor_is_on(&self) -> bool {
@@ -268,6 +280,13 @@ impl Town {
         self.doors.push(Party::new(Asker::Door(challenge), &proofs));
     }
 
+    /// What a wrong answer at the door costs: one of the ration for each app that it could have hit.
+    fn price(&self) -> u32 {
+        let apps =
+            self.authenticators.iter().filter(|one| one.is_confirmed() && one.method() == Method::Totp);
+        (apps.count() as u32).max(1)
+    }
+
     fn change_account(&mut self) {
         self.user.security_version += 1;
     }
@@ -297,9 +316,14 @@ impl Town {
 
     fn typed(&mut self, who: Who, what: What) -> Option<(Method, String)> {
         let present = totp::step_at(self.now, 30);
-        let code = |step| totp::code_at(SEED, Parameters::default(), step);
+        let seeds = self.seeds();
+        let code = |seed: &[u8], step| totp::code_at(seed, Parameters::default(), step);
         Some(match what {
-            What::Right(Method::Totp) => (Method::Totp, code(present)),
+            What::Right(Method::Totp) => {
+                // One app after the other, as names go by.
+                let seed = seeds.get(self.names as usize % seeds.len().max(1));
+                (Method::Totp, code(seed.map_or(SEED, |seed| seed), present))
+            }
             What::Right(Method::EmailCode) => (Method::EmailCode, self.party(who)?.mailed.clone()?),
             What::Right(method) => {
                 let at = self.backup.values().position(|used| !used)?;
@@ -307,7 +331,10 @@ impl Town {
             }
             What::Wrong(Method::BackupCode) => (Method::BackupCode, "ZZZZ-ZZZZ-ZZZZ-ZZZZ".to_owned()),
             What::Wrong(method) => {
-                let near: Vec<String> = (present - 1..=present + 1).map(code).collect();
+                let near = seeds
+                    .iter()
+                    .flat_map(|seed| (present - 1..=present + 1).map(move |step| code(seed, step)));
+                let near: Vec<String> = near.collect();
                 let wrong = (0..).map(|number| format!("{number:06}")).find(|code| !near.contains(code));
                 (method, wrong?)
             }
@@ -365,7 +392,7 @@ impl Town {
                 self.check_refusal(&party, &case, &offer, &refusal)?;
                 if matches!(what, What::Right(Method::Totp)) {
                     prop_assert!(
-                        !self.totp_must_pass(&party, &case),
+                        !self.totp_must_pass(&party, &case, &text),
                         "a right code was refused: {refusal:?}"
                     );
                 }
@@ -376,7 +403,7 @@ impl Town {
     }
 
     /// Laws that only ever refuse would be kept by a judge that refuses everything.
-    fn totp_must_pass(&self, party: &Party, case: &Case) -> bool {
+    fn totp_must_pass(&self, party: &Party, case: &Case, code: &str) -> bool {
         let Asker::Door(challenge) = &party.asker else { return false };
         let present = totp::step_at(self.now, 30);
         challenge.state == State::Pending
@@ -385,8 +412,9 @@ impl Town {
             && party.evaluated_wrong < 5
             && self.ledger.may_look(Lane::Door, self.now)
             && case.authenticators.iter().any(|one| {
-                one.method() == Method::Totp
-                    && one.is_confirmed()
+                let Kind::Totp(totp) = &one.kind else { return false };
+                one.is_confirmed()
+                    && totp::code_at(totp.seed.expose(), totp.parameters, present) == code
                     && self.ledger.steps.get(&one.id).is_none_or(|last| *last < present)
             })
     }
@@ -480,7 +508,8 @@ impl Town {
         if lane == Lane::Door {
             let own = self.party(who).unwrap().evaluated_wrong;
             // What is whole by then is forgotten, also if the clock is set back after it.
-            let whole = self.ledger.whole_at.map(|whole| whole - own * 2 * DAY);
+            let price = self.price();
+            let whole = self.ledger.whole_at.map(|whole| whole - own * price * 2 * DAY);
             self.ledger.whole_at = whole.filter(|whole| *whole > self.now);
         }
         self.ledger.wrong.remove(lane.as_str());
@@ -539,7 +568,7 @@ impl Town {
             self.budgets.insert(lane, budget);
             if lane == Lane::Door.as_str() {
                 let whole = self.ledger.whole_at.map_or(now, |whole| whole.max(now));
-                self.ledger.whole_at = Some(whole + 2 * DAY);
+                self.ledger.whole_at = Some(whole + self.price() * 2 * DAY);
             }
             let wrong = self.ledger.wrong.entry(lane).or_insert((0, now));
             *wrong = (wrong.0 + 1, now);
@@ -579,7 +608,7 @@ impl Town {
                 self.change_account();
             }
             Act::BeginTotp => {
-                if !authenticator::is_enrolled(&self.authenticators, Method::Totp) {
+                if authenticator::may_add_app(&self.authenticators, true).is_ok() {
                     self.authenticators.retain(Authenticator::is_confirmed);
                     self.bind(Method::Totp, None);
                 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use countersign_core::{
     assurance::Proofs,
-    authenticator::{Authenticator, Kind},
+    authenticator::{APPS_MAX, Authenticator, Kind},
     backup_code,
     challenge::{self, Asker, BackupCodes, Case, Challenge, Offer, SentCode, Spend, State, Verdict, Wants},
     denied::Denied,
@@ -29,7 +29,9 @@ const DAYS: u32 = 30;
 const ADDRESSES: u64 = 10_000;
 /// What the promise is (DESIGN §4).
 const ODDS_MAX: f64 = 1e-4;
-const SEED: &[u8] = b"12345678901234567890";
+/// Of the app that the owner carries, and of up to two more.
+const SEEDS: [&[u8]; APPS_MAX] = [b"12345678901234567890", b"abcdefghijklmnopqrst", b"ABCDEFGHIJKLMNOPQRST"];
+const SEED: &[u8] = SEEDS[0];
 /// As many values as six digits have.
 const VALUES: f64 = 1e6;
 
@@ -63,7 +65,7 @@ enum Owner {
 struct Siege {
     now: Timestamp,
     user: User,
-    authenticator: Authenticator,
+    apps: Vec<Authenticator>,
     device: TrustedDevice,
     door: Budget,
     inside: Budget,
@@ -86,17 +88,21 @@ struct Siege {
 }
 
 impl Siege {
-    fn new() -> Self {
+    fn new(apps: usize) -> Self {
         let new = User::newcomer(UserId::from("ada".to_owned()), "ada@example.com".to_owned(), START);
         let user = User { email_verified_at: Some(START), ..new };
-        let seed = Secret::new(SEED.to_vec());
-        let authenticator = Authenticator {
-            id: AuthenticatorId::from("app".to_owned()),
+        let app = |seed: &&[u8]| Authenticator {
+            id: AuthenticatorId::from(format!("{seed:?}")),
             user_id: user.id.clone(),
-            kind: Kind::Totp(Totp { seed, parameters: Parameters::default(), last_step: None }),
+            kind: Kind::Totp(Totp {
+                seed: Secret::new(seed.to_vec()),
+                parameters: Parameters::default(),
+                last_step: None,
+            }),
             created_at: START,
             confirmed_at: Some(START),
         };
+        let apps = SEEDS[..apps].iter().map(app).collect();
         let device = TrustedDevice {
             created_at: START,
             id: TrustedDeviceId::from("laptop".to_owned()),
@@ -107,7 +113,7 @@ impl Siege {
         Self {
             now: START,
             user,
-            authenticator,
+            apps,
             device,
             door: Budget::default(),
             inside: Budget::default(),
@@ -148,7 +154,7 @@ impl Siege {
             user: self.user.clone(),
             asker,
             wants: Wants::Proof,
-            authenticators: vec![self.authenticator.clone()],
+            authenticators: self.apps.clone(),
             sent_code,
             backup_codes: BackupCodes { left: 10, any: true, holds_offered: false },
             budget,
@@ -162,7 +168,8 @@ impl Siege {
 
     fn wrong_code(&self) -> Secret<String> {
         let present = totp::step_at(self.now, 30);
-        let near = (present - 1..=present + 1).map(|step| totp::code_at(SEED, Parameters::default(), step));
+        let near = (present - 1..=present + 1)
+            .flat_map(|step| SEEDS.map(|seed| totp::code_at(seed, Parameters::default(), step)));
         let near: Vec<String> = near.collect();
         let wrong = (0..).map(|number| format!("{number:06}")).find(|code| !near.contains(code));
         Secret::new(wrong.unwrap())
@@ -226,8 +233,8 @@ impl Siege {
         Ok(())
     }
 
-    /// How likely this guess was right, given that the ones before were wrong. Exact: codes of different steps
-    /// are independent, and a step's code is any of those not excluded yet.
+    /// How likely this guess was right, given that the ones before were wrong. Exact: codes of different steps and
+    /// apps are independent, and a step's code is any of those not excluded yet.
     fn chance_of(&mut self, weapon: Weapon) -> f64 {
         match weapon {
             Weapon::MailedCode => {
@@ -243,7 +250,7 @@ impl Siege {
                     *excluded += 1.0;
                     1.0 - 1.0 / (VALUES - (*excluded - 1.0))
                 });
-                1.0 - misses.product::<f64>()
+                1.0 - misses.product::<f64>().powi(self.apps.len() as i32)
             }
         }
     }
@@ -298,7 +305,7 @@ impl Siege {
                 self.inside = pass.budget;
                 self.inside_came += 1;
                 let Spend::Step { step, .. } = pass.spend else { panic!("a TOTP code spends a step") };
-                if let Kind::Totp(totp) = &mut self.authenticator.kind {
+                if let Kind::Totp(totp) = &mut self.apps[0].kind {
                     totp.last_step = Some(step);
                 }
             }
@@ -308,8 +315,8 @@ impl Siege {
     }
 
     /// The whole siege. The owner comes once a day, eight hours into it.
-    fn run(weapon: Weapon, patience: Patience, owner: Owner) -> Self {
-        let mut siege = Self::new();
+    fn run(apps: usize, weapon: Weapon, patience: Patience, owner: Owner) -> Self {
+        let mut siege = Self::new(apps);
         for day in 0..DAYS {
             let morning = START + day * DAY + 8 * HOUR;
             siege.guess_until(morning, weapon, patience);
@@ -336,40 +343,50 @@ impl Siege {
 fn nobody_guesses_a_second_factor_and_its_owner_gets_in() {
     println!("{DAYS} days, {ADDRESSES} addresses, the attacker has the password; exact odds, no sampling");
     println!(
-        "| attacker tries | and | owner comes | guesses looked at | attacker's odds | owner let in | inside |"
+        "| apps | attacker tries | and | owner comes | guesses | attacker's odds | owner let in | inside |"
     );
-    for owner in [Owner::OnTrustedDevice, Owner::AtTheDoor] {
-        for patience in [Patience::None, Patience::UntilTheOwnerCame] {
-            for weapon in [Weapon::Totp, Weapon::MailedCode, Weapon::BackupCode, Weapon::Mixed] {
-                let siege = Siege::run(weapon, patience, owner);
-                let (odds, visits) = (siege.odds, siege.came + siege.refused);
-                println!(
-                    "| {weapon:?} | {patience:?} | {owner:?} | {} | {odds:.2e} | {} of {visits} | {} of {} |",
-                    siege.guesses,
-                    siege.came,
-                    siege.inside_came,
-                    siege.inside_came + siege.inside_refused,
-                );
-                assert!(odds < ODDS_MAX, "{odds:e}");
-                assert_eq!((siege.inside_came, siege.inside_refused), (DAYS, 0));
-                if owner == Owner::OnTrustedDevice {
-                    assert_eq!((siege.came, siege.refused), (DAYS, 0));
+    for apps in 1..=APPS_MAX {
+        for owner in [Owner::OnTrustedDevice, Owner::AtTheDoor] {
+            for patience in [Patience::None, Patience::UntilTheOwnerCame] {
+                for weapon in [Weapon::Totp, Weapon::MailedCode, Weapon::BackupCode, Weapon::Mixed] {
+                    let siege = Siege::run(apps, weapon, patience, owner);
+                    let (odds, visits) = (siege.odds, siege.came + siege.refused);
+                    println!(
+                        "| {apps} | {weapon:?} | {patience:?} | {owner:?} | {} | {odds:.2e} | {} of {visits} | {} of {} |",
+                        siege.guesses,
+                        siege.came,
+                        siege.inside_came,
+                        siege.inside_came + siege.inside_refused,
+                    );
+                    assert!(odds < ODDS_MAX, "{odds:e}");
+                    assert_eq!((siege.inside_came, siege.inside_refused), (DAYS, 0));
+                    if owner == Owner::OnTrustedDevice {
+                        assert_eq!((siege.came, siege.refused), (DAYS, 0));
+                    }
                 }
             }
         }
     }
 }
 
+/// How many guesses are looked at within the days, whatever the strategy, where each costs so much.
+fn most(price: u32) -> u32 {
+    1 + (RATION - 1 + DAYS * 86_400 / REFILL.as_secs() as u32) / price
+}
+
 /// The bound behind the figures: no strategy gets more guesses looked at than this, and each is worth at most
-/// three codes of those not excluded yet.
+/// three codes of each app, of those not excluded yet.
 #[test]
 fn the_ration_alone_keeps_the_odds() {
-    let most = RATION + DAYS * 86_400 / REFILL.as_secs() as u32;
-    let excluded = f64::from(RATION);
-    let outside = (1.0 - 1.0 / (VALUES - excluded)).powi(3 * most as i32);
-    let odds = 1.0 - outside;
-    println!("whatever the strategy: at most {most} guesses in {DAYS} days, odds below {odds:.2e}");
-    assert!(odds < ODDS_MAX, "{odds:e}");
+    for apps in 1..=APPS_MAX as u32 {
+        let (most, excluded) = (most(apps), f64::from(RATION));
+        let outside = (1.0 - 1.0 / (VALUES - excluded)).powi((3 * apps * most) as i32);
+        let odds = 1.0 - outside;
+        println!(
+            "{apps} apps, whatever the strategy: at most {most} guesses in {DAYS} days, odds below {odds:.2e}"
+        );
+        assert!(odds < ODDS_MAX, "{odds:e}");
+    }
     const { assert!(RATION > FREE && RATION < HARD_STOP) };
 }
 
@@ -395,7 +412,10 @@ proptest! {
 
     /// Whatever the attacker does and however often the owner passes: within any 30 days, no more than the bound.
     #[test]
-    fn no_strategy_gets_more_guesses_than_the_ration(moves in vec(any_move(), 1..200)) {
+    fn no_strategy_gets_more_guesses_than_the_ration(
+        moves in vec(any_move(), 1..200),
+        price in 1..=APPS_MAX as u32,
+    ) {
         let (mut now, mut door) = (START, Budget::default());
         let mut guesses: Vec<Timestamp> = Vec::new();
         for one in moves {
@@ -405,24 +425,24 @@ proptest! {
                         if door.wait(now).is_some() {
                             break;
                         }
-                        door = door.after_failure_at_the_door(now);
+                        door = door.after_failure_at_the_door(price, now);
                         guesses.push(now);
                     }
                 }
                 Move::OwnerPasses(slips) => {
                     let mut own = 0;
                     while own < slips && door.wait(now).is_none() {
-                        door = door.after_failure_at_the_door(now);
+                        door = door.after_failure_at_the_door(price, now);
                         own += 1;
                     }
                     if door.wait(now).is_none() {
-                        door = door.after_success(own, now);
+                        door = door.after_success(own * price, now);
                     }
                 }
                 Move::Wait(seconds) => now = now + Duration::from_secs(seconds),
             }
         }
-        let most = (RATION + DAYS * 86_400 / REFILL.as_secs() as u32) as usize;
+        let most = most(price) as usize;
         for (at, first) in guesses.iter().enumerate() {
             let within = guesses[at..].iter().take_while(|guess| guess.since(*first) < DAYS * DAY).count();
             prop_assert!(within <= most, "{within} guesses within {DAYS} days");

@@ -45,7 +45,7 @@ impl Case {
                 },
                 enrols: Enrols::Nothing,
                 proofs: self.proofs_so_far().with_passkey(used, now),
-                budget: self.budget.after_success(self.asker.own_failures(), now),
+                budget: self.budget.after_success(self.paid(), now),
             }),
             Err(refused) => refuse_passkey(refused, id),
         }

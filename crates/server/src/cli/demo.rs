@@ -185,7 +185,8 @@ async fn ensure_person(ctx: &Ctx) -> Result<(), Fault> {
 async fn enrol(ctx: &Ctx, visitor: &Visitor, session: Secret<String>) -> Result<(), Fault> {
     let who =
         sessions::require(ctx, Some(session.expose())).await.map_err(|stop| unexpected("session", stop))?;
-    let begin = Begin { password: Some(PASSWORD.into()), issuer: None, backup_codes: Some(Shape::Grouped) };
+    let begin =
+        Begin { password: Some(PASSWORD.into()), backup_codes: Some(Shape::Grouped), ..Begin::default() };
     enrol::begin_totp(ctx, visitor, &who, begin).await.map_err(|stop| unexpected("enrolment", stop))?;
     // The clock may tick over between asking for the code and giving it; not twice in a row.
     for _ in 0..2 {
@@ -241,7 +242,8 @@ async fn ensure_customer(ctx: &Ctx, key: &Secret<String>) -> Result<(), Fault> {
     for _ in 0..2 {
         let code = Secret::new(earlier_code(ctx, Whom::Customer).await?);
         let handover = Handover::Nothing;
-        let confirm = Confirm { method: Method::Totp, code, backup_codes: Some(Shape::Grouped), handover };
+        let confirm =
+            Confirm { method: Method::Totp, code, name: None, backup_codes: Some(Shape::Grouped), handover };
         match enrol::confirm_code(ctx, &visitor, &who, confirm).await {
             Ok(_) => return service::enrolled(ctx, &visitor, token).await.map(|_| ()).map_err(not),
             Err(Stop::Denied(Denied::WrongCode(_))) => {}

@@ -238,6 +238,7 @@ pub fn said(denied: &Denied) -> Text {
         Denied::TooSoon { wait } => return Text::from("too-soon").with_span(*wait),
         Denied::TextsPaused => "texts-paused",
         Denied::ChallengeGone => "challenge-gone",
+        Denied::TooManyApps { .. } => "too-many-apps",
         Denied::NotPermitted => "not-permitted",
         Denied::UserNotFound => "no-such-person",
         Denied::BadCredentials => "bad-credentials",

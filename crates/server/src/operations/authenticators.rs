@@ -1,7 +1,7 @@
 //! Authenticators of a signed-in person: how they stand, reveal, renew backup codes, remove.
 
 use countersign_core::{
-    authenticator::{Authenticator, Kind as Bound},
+    authenticator::{self, Authenticator, Kind as Bound, NAME_MAX},
     backup_code::{self, Shape, Used},
     challenge::Wants,
     denied::Denied,
@@ -28,8 +28,19 @@ use crate::{
         sessions::{self, Handover, Minted, SignedIn},
         trusted_devices,
     },
-    store::Tx,
+    store::{Tx, methods_of},
 };
+
+pub use crate::store::EnrolledRow;
+
+/// What somebody calls an authenticator of theirs.
+pub(super) fn checked_name(name: &str) -> Result<String, Denied> {
+    let name = name.trim();
+    if name.chars().count() > NAME_MAX {
+        return Err(Denied::FieldTooLong { field: "name", max: NAME_MAX });
+    }
+    Ok(name.to_owned())
+}
 
 /// What a change of factors comes with.
 #[derive(Clone, Default)]
@@ -267,11 +278,13 @@ pub async fn remove(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Removal
         let confirmed = || authenticators.iter().filter(|one| one.is_confirmed());
         let going: Vec<Method> = confirmed().filter(goes).map(Authenticator::method).collect();
         let left: Vec<Method> = confirmed().filter(|one| !goes(one)).map(Authenticator::method).collect();
-        if let Some(method) = asked.method.filter(|_| going.is_empty()) {
-            return Ok(Err(Denied::NotEnrolled(method)));
-        }
-        if asked.one.is_some() && going.is_empty() {
-            return Ok(Err(Denied::PasskeyNotFound));
+        if going.is_empty() {
+            match (&asked.one, asked.method) {
+                (Some(_), Some(Method::Totp)) => return Ok(Err(Denied::AppNotFound)),
+                (Some(_), _) => return Ok(Err(Denied::PasskeyNotFound)),
+                (None, Some(method)) => return Ok(Err(Denied::NotEnrolled(method))),
+                (None, None) => {}
+            }
         }
         let policy = act.policy_for(tx, &user)?;
         if asked.require == Some(false) && policy.required {
@@ -333,8 +346,8 @@ pub async fn prefer(ctx: &Ctx, who: &SignedIn, method: Method) -> Outcome<()> {
 #[derive(Clone, Debug)]
 pub struct Overview {
     pub user: User,
-    /// Confirmed ones, oldest first, and since when.
-    pub enrolled: Vec<(Method, Timestamp)>,
+    /// Confirmed ones, oldest first.
+    pub enrolled: Vec<EnrolledRow>,
     pub backup_codes_left: u32,
     pub backup_codes_used: Vec<Used>,
     /// The person must have one: their organisation says so, or an administrator said it of them.
@@ -353,13 +366,23 @@ impl Overview {
     }
 
     pub fn has(&self, method: Method) -> bool {
-        self.enrolled.iter().any(|(other, _)| *other == method)
+        self.enrolled.iter().any(|one| one.method == method)
+    }
+
+    /// Each method once.
+    pub fn methods(&self) -> Vec<Method> {
+        methods_of(&self.enrolled)
+    }
+
+    /// Another authenticator app may be added.
+    pub fn takes_another_app(&self) -> bool {
+        self.enrolled.iter().filter(|one| one.method == Method::Totp).count() < authenticator::APPS_MAX
     }
 
     /// The preferred method, or the only sensible guess.
     pub fn primary(&self) -> Option<Method> {
         let preferred = self.user.preferred_method.filter(|method| self.has(*method));
-        preferred.or_else(|| self.enrolled.first().map(|(method, _)| *method))
+        preferred.or_else(|| self.enrolled.first().map(|one| one.method))
     }
 }
 
@@ -383,12 +406,10 @@ pub async fn overview_at_the_door(ctx: &Ctx, challenge: &str) -> Outcome<Overvie
 }
 
 fn look(act: &Act, tx: &mut Tx<'_>, user: User) -> Result<Overview, Fault> {
-    let authenticators = tx.authenticators(&act.vault, &user.id)?;
     let memberships = tx.memberships(&user.id)?;
     let policy = act.policy_for(tx, &user)?;
-    let confirmed = |one: &Authenticator| one.confirmed_at.map(|at| (one.method(), at));
     Ok(Overview {
-        enrolled: authenticators.iter().filter_map(confirmed).collect(),
+        enrolled: tx.enrolled(&user.id)?,
         backup_codes_left: tx.backup_codes(&user.id, None)?.left,
         backup_codes_used: tx.used_backup_codes(&user.id)?,
         required: policy.required,

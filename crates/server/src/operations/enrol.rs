@@ -21,7 +21,7 @@ use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome, Whose,
+        Act, Outcome, Whose, apps,
         authenticators::{self, Asking},
         brands,
         challenge::{self, Typed},
@@ -29,7 +29,7 @@ use crate::{
         passwords,
         sessions::{self, Handover, Minted, SignedIn},
     },
-    store::{Purpose, Tx},
+    store::{EnrolledRow, Purpose, Tx},
 };
 
 /// A TOTP enrolment that waits for its first code. Shown once.
@@ -49,6 +49,8 @@ pub struct Begin {
     pub issuer: Option<String>,
     /// Backup codes that come with it, if the wire shows them now and not when it is confirmed.
     pub backup_codes: Option<Shape>,
+    /// It may be one more app beside others. A wire that knows one app at most refuses instead.
+    pub beside_others: bool,
 }
 
 /// Begins a TOTP enrolment and the backup codes that come with it; an unfinished one before it is void.
@@ -64,17 +66,15 @@ pub async fn begin_totp(
     }
     let act = Act::begin(ctx, visitor);
     let (asked_for, app_name) = (asked.issuer, ctx.config.app_name.clone());
-    let (seen, shape) = (who.clone(), asked.backup_codes);
+    let (seen, shape, beside_others) = (who.clone(), asked.backup_codes, asked.beside_others);
     ctx.write(move |tx| {
         let asking = Asking { reach: Reach::Enrolment, password_now };
         let (who, authenticators) = match authenticators::may_change(&act, tx, &seen, asking)? {
             Ok(allowed) => allowed,
             Err(denied) => return Ok(Err(denied)),
         };
-        if authenticator::is_enrolled(&authenticators, Method::Totp) {
-            return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
-        }
-        if let Err(denied) = act.policy_for(tx, &who.user)?.may_enrol(Method::Totp) {
+        let allowed = authenticator::may_add_app(&authenticators, beside_others);
+        if let Err(denied) = allowed.and(act.policy_for(tx, &who.user)?.may_enrol(Method::Totp)) {
             return Ok(Err(denied));
         }
         let user = &who.user;
@@ -120,7 +120,8 @@ pub async fn cancel_totp(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcom
             Err(denied) => return Ok(Err(denied)),
         };
         let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
-        if authenticator::is_enrolled(&authenticators, Method::Totp) {
+        let waits = authenticators.iter().any(|one| one.method() == Method::Totp && !one.is_confirmed());
+        if !waits && authenticator::is_enrolled(&authenticators, Method::Totp) {
             return Ok(Err(Denied::AlreadyEnrolled(Method::Totp)));
         }
         tx.discard_enrolments(&who.user.id, Method::Totp)?;
@@ -136,6 +137,8 @@ pub struct Confirm {
     /// The method that is being enrolled by a code: TOTP, text message or mail.
     pub method: Method,
     pub code: Secret<String>,
+    /// What the person calls it. Only apps have names: a phone has its number, a mailbox its address.
+    pub name: Option<String>,
     /// Backup codes to be made now, if the wire did not show them at the beginning. A mailbox has none.
     pub backup_codes: Option<Shape>,
     pub handover: Handover,
@@ -157,6 +160,7 @@ pub async fn confirm_code(
     who: &SignedIn,
     asked: Confirm,
 ) -> Outcome<Confirmed> {
+    let name = asked.name.as_deref().map(authenticators::checked_name).transpose()?;
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
     ctx.write(move |tx| {
@@ -170,15 +174,16 @@ pub async fn confirm_code(
             return Ok(Err(denied));
         }
         let authenticators = tx.authenticators(&act.vault, &who.user.id)?;
-        if authenticator::is_enrolled(&authenticators, asked.method) {
+        let waiting = |one: &Authenticator| one.method() == asked.method && one.awaits_proof(act.now);
+        let waits = authenticators.iter().any(waiting);
+        if !waits && authenticator::is_enrolled(&authenticators, asked.method) {
             return Ok(Err(Denied::AlreadyEnrolled(asked.method)));
         }
         if who.session.scope == Scope::Key && who.second_factor_is_on {
             // What a key began while there was none does not come on top of what the owner enrolled since.
             return Ok(Err(Denied::StaleSession));
         }
-        let waiting = |one: &Authenticator| one.method() == asked.method && one.awaits_proof(act.now);
-        if asked.method != Method::EmailCode && !authenticators.iter().any(waiting) {
+        if asked.method != Method::EmailCode && !waits {
             return Ok(Err(Denied::NoEnrolment));
         }
         let typed = Typed { method: asked.method, code: asked.code.clone() };
@@ -192,8 +197,11 @@ pub async fn confirm_code(
         let mut proven = who;
         proven.session.proofs = pass.proofs.clone();
         let rotated = complete(&act, tx, &mut proven, (&pass.enrols, pass.method, asked.handover))?;
+        if let (Method::Totp, Enrols::Confirm(id), Some(name)) = (pass.method, &pass.enrols, &name) {
+            apps::call(tx, &proven.user.id, id, name)?;
+        }
         let backup_codes = match asked.backup_codes {
-            // A phone is never the only way (SEC-032); an app begins with a sheet of its own.
+            // A phone is never the only way (SEC-032); the first app begins with a sheet of its own.
             Some(shape) if has_sheet(tx, &proven, asked.method)? => {
                 authenticators::new_backup_codes(&act, tx, &proven, (shape, true))?
             }
@@ -206,9 +214,10 @@ pub async fn confirm_code(
 
 /// Whether enrolling this method makes a new sheet of backup codes.
 fn has_sheet(tx: &mut Tx<'_>, who: &SignedIn, method: Method) -> Result<bool, Fault> {
+    let is_app = |one: &EnrolledRow| one.method == Method::Totp;
     Ok(match method {
-        Method::Totp => true,
-        Method::SmsCode => tx.backup_codes(&who.user.id, None)?.left == 0,
+        Method::Totp if tx.enrolled(&who.user.id)?.into_iter().filter(is_app).count() == 1 => true,
+        Method::Totp | Method::SmsCode => tx.backup_codes(&who.user.id, None)?.left == 0,
         _ => false,
     })
 }

@@ -240,7 +240,7 @@ pub async fn type_code(ctx: &Ctx, visitor: &Visitor, typed: TypedCode, come: Com
         if let Err(wrong) = found.judge(digest.as_deref(), budget, act.now) {
             if wrong.counts {
                 tx.count_mail_failure(&found.id)?;
-                tx.set_mail_budget(&email, budget.after_failure_at_the_door(act.now))?;
+                tx.set_mail_budget(&email, budget.after_failure_at_the_door(1, act.now))?;
             }
             if wrong.ends {
                 tx.retire_mail_sign_in(&found.id, act.now)?;

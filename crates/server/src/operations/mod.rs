@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod administration;
 pub mod api_keys;
+pub mod apps;
 pub mod authenticators;
 pub mod brands;
 pub mod challenge;

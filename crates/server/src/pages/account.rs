@@ -22,7 +22,8 @@ use crate::{
         Stop,
         accounts::{self, Farewell, FarewellTaken},
         administration::{self, EventRow},
-        authenticators::{self, Authority, Overview, Removal},
+        apps,
+        authenticators::{self, Authority, EnrolledRow, Overview, Removal},
         deadlines,
         emails::LinkShape,
         passkeys, recovery,
@@ -40,8 +41,14 @@ struct Row {
     what: &'static str,
     /// The word on the button; none where it cannot go.
     button: Option<&'static str>,
-    /// What else there is to know of it; whatever has this can be named.
-    more: Option<Text>,
+    /// What its owner may call it.
+    named: Option<Named>,
+}
+
+struct Named {
+    name: String,
+    /// What else there is to know of it, where it is a passkey.
+    model: Option<Text>,
 }
 
 #[derive(Template)]
@@ -56,7 +63,8 @@ struct Account<'a> {
     /// It will be, from a day on.
     due: Option<Text>,
     factors: Vec<Row>,
-    has_totp: bool,
+    /// The word on the button that adds an authenticator app, if one may be added.
+    add_app: Option<&'static str>,
     texts: bool,
     mails: bool,
     passkeys: bool,
@@ -87,19 +95,8 @@ pub(super) fn day(iso: &str) -> &str {
 pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
     let (ctx, who) = (asked.ctx(), asked.signed_in().await?);
     let overview = authenticators::overview(ctx, &who).await?;
-    let mut factors: Vec<Row> = overview
-        .enrolled
-        .iter()
-        .filter(|(method, _)| *method != Method::Passkey)
-        .map(|(method, since)| Row {
-            id: method.as_str().to_owned(),
-            name: words::method(*method),
-            facts: vec![on_day("account-since", *since)],
-            what: "method",
-            button: Some("remove"),
-            more: None,
-        })
-        .collect();
+    let others = overview.enrolled.iter().filter(|one| one.method != Method::Passkey);
+    let mut factors: Vec<Row> = others.map(factor).collect();
     for one in passkeys::list(ctx, &who).await? {
         factors.push(Row {
             name: Text::plain(one.called()),
@@ -107,7 +104,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
             id: one.id.to_string(),
             what: "passkey",
             button: Some("remove"),
-            more: Some(model(&one)),
+            named: Some(Named { name: one.called().to_owned(), model: Some(model(&one)) }),
         });
     }
     let devices = trusted_devices::list(ctx, &who).await?;
@@ -120,7 +117,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         ],
         what: "device",
         button: Some("account-forget"),
-        more: None,
+        named: None,
     });
     let sessions = sessions::list(ctx, &who).await?;
     let sessions = sessions.iter().map(|one| {
@@ -135,7 +132,7 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
             facts: facts.into_iter().flatten().collect(),
             what: "session",
             button: (!here).then_some("account-end"),
-            more: None,
+            named: None,
         }
     });
     let recovering = recovery::of_oneself(ctx, &who).await?.map(|one| {
@@ -150,7 +147,11 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         guarded: overview.is_on(),
         required: overview.required,
         due: overview.required_from.map(|from| due(&asked, from)),
-        has_totp: overview.has(Method::Totp),
+        add_app: match (overview.has(Method::Totp), overview.takes_another_app()) {
+            (false, _) => Some("account-add-totp"),
+            (true, true) => Some("account-add-another-totp"),
+            (true, false) => None,
+        },
         texts: !matches!(ctx.config.sms, Sms::Off) && !overview.has(Method::SmsCode),
         mails: !overview.has(Method::EmailCode),
         passkeys: ctx.config.relying_party().is_some(),
@@ -207,6 +208,29 @@ pub(super) async fn show_due(asked: Asked) -> Result<Reply, No> {
         return_to: &return_to,
     };
     Ok(page::reply(&page, None))
+}
+
+/// A second factor that is no passkey. Apps have names, because there may be several.
+fn factor(one: &EnrolledRow) -> Row {
+    let is_app = one.method == Method::Totp;
+    let used = match one.last_used_at {
+        Some(at) => on_day("account-last-used", at),
+        None => "account-never-used".into(),
+    };
+    Row {
+        id: if is_app { one.id.as_str() } else { one.method.as_str() }.to_owned(),
+        name: one.name.as_ref().map_or_else(|| words::method(one.method), Text::plain),
+        facts: vec![
+            match (&one.name, is_app) {
+                (Some(_), true) => on_day("account-app", one.since),
+                _ => on_day("account-since", one.since),
+            },
+            used,
+        ],
+        what: if is_app { "app" } else { "method" },
+        button: Some("remove"),
+        named: is_app.then(|| Named { name: one.name.clone().unwrap_or_default(), model: None }),
+    }
 }
 
 /// What it is and how it is reached, for whoever has several.
@@ -340,12 +364,13 @@ async fn ask_to_remove(asked: &Asked, who: &SignedIn) -> Result<Reply, No> {
     authenticators::may_change_now(asked.ctx(), who).await?;
     let (id, what) = (asked.text("id"), asked.text("what"));
     let passkeys = passkeys::list(asked.ctx(), who).await?;
+    let overview = authenticators::overview(asked.ctx(), who).await?;
     let named = match what.as_str() {
         "passkey" => passkeys.iter().find(|one| one.id.as_str() == id).map(|one| Text::plain(one.called())),
+        "app" => overview.enrolled.iter().find(|one| one.id.as_str() == id).map(|one| factor(one).name),
         _ => Method::parse(&id).map(words::method),
     };
     let named = named.ok_or(Denied::NoSecondFactor)?;
-    let overview = authenticators::overview(asked.ctx(), who).await?;
     let left = overview.enrolled.len().saturating_sub(1) as u64;
     let page = page::Confirm {
         look: asked.look(),
@@ -372,6 +397,7 @@ pub(super) async fn remove(asked: Asked) -> Result<Reply, No> {
             let wish = (AuthenticatorId::from(id), Authority::default(), Handover::Token);
             passkeys::remove(ctx, visitor, &who, wish).await?
         }
+        "app" => apps::remove(ctx, visitor, &who, (AuthenticatorId::from(id), Handover::Token)).await?,
         _ => {
             let method = Method::parse(&id).ok_or(Denied::NoSecondFactor)?;
             let removal = Removal { method: Some(method), handover: Handover::Token, ..Removal::default() };
@@ -384,7 +410,11 @@ pub(super) async fn remove(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn rename(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let id = AuthenticatorId::from(asked.text("id"));
-    passkeys::rename(asked.ctx(), &asked.visitor, &who, (id, &asked.text("name"))).await?;
+    let (ctx, visitor, name) = (asked.ctx(), &asked.visitor, asked.text("name"));
+    match asked.text("what").as_str() {
+        "app" => apps::rename(ctx, visitor, &who, (id, &name)).await?,
+        _ => passkeys::rename(ctx, visitor, &who, (id, &name)).await?,
+    }
     Ok(see("/account"))
 }
 

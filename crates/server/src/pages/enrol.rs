@@ -18,7 +18,7 @@ use crate::{
     fault::Fault,
     http::{look::Look, page, reply::Reply},
     operations::{
-        Stop,
+        Stop, authenticators,
         challenge::{self, Answerer, Carrier, Holder},
         emails::LinkShape,
         enrol::{self, Begin, BeginEmail, Confirm, Confirmed},
@@ -83,6 +83,10 @@ struct TotpPage<'a> {
     /// In groups of four, as people copy it.
     secret: String,
     elapsed: u64,
+    /// What it shall be called; nobody names what an application sent them to enrol.
+    name: Option<String>,
+    /// There is one already, which the name shall tell it from.
+    another: bool,
     required: bool,
     other: bool,
 }
@@ -99,7 +103,9 @@ async fn totp_page(
     (status, said): (StatusCode, Option<Text>),
 ) -> Result<Reply, No> {
     let who = place.who(asked, Method::Totp).await?;
-    let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, Begin::default()).await?;
+    let begin = Begin { beside_others: place == Place::Account, ..Begin::default() };
+    let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, begin).await?;
+    let overview = authenticators::overview(asked.ctx(), &who).await?;
     let page = TotpPage {
         look: asked.look(),
         title: "totp-title".into(),
@@ -109,6 +115,8 @@ async fn totp_page(
         uri: begun.uri.expose(),
         secret: grouped(begun.secret.expose()),
         elapsed: page::elapsed(asked.ctx().clock.now()),
+        name: (place == Place::Account).then(|| asked.text("name")),
+        another: overview.has(Method::Totp),
         required: place == Place::Account && who.session.scope != Scope::Full,
         other: place == Place::Application || asked.ctx().config.relying_party().is_some(),
     };
@@ -136,7 +144,9 @@ pub(super) async fn confirm_totp(asked: Asked, place: Place) -> Result<Reply, No
 async fn confirm(asked: &Asked, place: Place, method: Method) -> Result<Reply, No> {
     let who = place.who(asked, method).await?;
     let code = one_time_code::tidied(&asked.text("code"));
-    let confirm = Confirm { method, code, backup_codes: Some(Shape::Grouped), handover: place.handover() };
+    let name = Some(asked.text("name")).filter(|name| !name.trim().is_empty());
+    let backup_codes = Some(Shape::Grouped);
+    let confirm = Confirm { method, code, name, backup_codes, handover: place.handover() };
     let done = enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
     finished(asked, (place, who.user.called()), &done).await
 }

@@ -258,7 +258,7 @@ async fn offers_within(asked: &Asked) -> Result<Offers, No> {
         // Without a second factor a fresh proof is signing in again.
         return Err(No::Elsewhere(query::add("/sign-in", "return_to", &asked.return_to())));
     }
-    let methods: Vec<Method> = overview.enrolled.iter().map(|(method, _)| *method).collect();
+    let methods = overview.methods();
     let hints = challenge::hints_for(asked.ctx(), &who, &methods).await?;
     Ok(Offers { methods, backup_codes: overview.backup_codes_left > 0, hints })
 }

@@ -17,6 +17,28 @@ use crate::{
     vault::{Place, Sealed, Vault},
 };
 
+/// A confirmed authenticator as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct EnrolledRow {
+    pub id: AuthenticatorId,
+    pub method: Method,
+    /// As the person calls it, if they do.
+    pub name: Option<String>,
+    pub since: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Each method once, in the order of the rows.
+pub fn methods_of(rows: &[EnrolledRow]) -> Vec<Method> {
+    let mut methods: Vec<Method> = Vec::new();
+    for row in rows {
+        if !methods.contains(&row.method) {
+            methods.push(row.method);
+        }
+    }
+    methods
+}
+
 impl Tx<'_> {
     /// All of a user's authenticators, oldest first, confirmed or not.
     pub fn authenticators(&mut self, vault: &Vault, user: &UserId) -> Result<Vec<Authenticator>, Fault> {
@@ -32,14 +54,40 @@ impl Tx<'_> {
         )
     }
 
-    /// The same facts without unsealing anything, for those who only ask what is there.
-    pub fn methods_enrolled(&mut self, user: &UserId) -> Result<Vec<Method>, Fault> {
-        let names = self.rows(
-            "SELECT method FROM authenticators WHERE user_id = $1 AND confirmed_at IS NOT NULL ORDER BY id",
+    /// The confirmed ones without unsealing anything, for those who only ask what is there. Oldest first.
+    pub fn enrolled(&mut self, user: &UserId) -> Result<Vec<EnrolledRow>, Fault> {
+        self.rows(
+            "SELECT a.id, a.method, NULLIF(COALESCE(p.name, a.name), ''), a.confirmed_at, a.last_used_at
+             FROM authenticators a LEFT JOIN passkeys p ON p.authenticator_id = a.id
+             WHERE a.user_id = $1 AND a.confirmed_at IS NOT NULL ORDER BY a.id",
             &[user.into()],
-            |row| row.get::<String>(0),
+            |row| {
+                let method: String = row.get(1)?;
+                Ok(EnrolledRow {
+                    id: row.get(0)?,
+                    method: Method::parse(&method)
+                        .ok_or_else(|| Fault::internal("authenticators: a stored method is not one"))?,
+                    name: row.get(2)?,
+                    since: row.get(3)?,
+                    last_used_at: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    /// Each method once, in the order in which they were first enrolled.
+    pub fn methods_enrolled(&mut self, user: &UserId) -> Result<Vec<Method>, Fault> {
+        Ok(methods_of(&self.enrolled(user)?))
+    }
+
+    /// Says whether it was an app of theirs.
+    pub fn name_app(&mut self, user: &UserId, id: &AuthenticatorId, name: &str) -> Result<bool, Fault> {
+        let named = self.execute(
+            "UPDATE authenticators SET name = $4
+             WHERE id = $1 AND user_id = $2 AND method = $3 AND confirmed_at IS NOT NULL",
+            &[id.into(), user.into(), Method::Totp.as_str().into(), name.into()],
         )?;
-        Ok(names.iter().filter_map(|name| Method::parse(name)).collect())
+        Ok(named == 1)
     }
 
     pub fn insert_authenticator(&mut self, vault: &Vault, one: &Authenticator) -> Result<(), Fault> {

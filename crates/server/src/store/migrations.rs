@@ -77,6 +77,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "deadlines",
         sql: include_str!("../../../../migrations/0016_deadlines.sql"),
     },
+    Migration {
+        version: 17,
+        name: "names_of_apps",
+        sql: include_str!("../../../../migrations/0017_names_of_apps.sql"),
+    },
 ];
 
 struct Migration {

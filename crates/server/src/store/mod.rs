@@ -40,6 +40,7 @@ use countersign_core::{
 };
 
 pub use administration::{Counted, EventRow, Told};
+pub use authenticators::{EnrolledRow, methods_of};
 pub use challenges::NewCode;
 pub use forward_passes::{Kept, NewForwardCode, NewForwardPass};
 pub use links::{Link, Purpose};

@@ -158,11 +158,12 @@ async fn a_key_enrols_the_first_factor_and_no_other() {
     let world = World::new().await;
     let ada = sign_up(&world, ADA, Belonging::Nowhere).await;
     let (_, _, holder) = key(&world, &ada).await;
-    let begin = |shape| Begin { password: None, issuer: None, backup_codes: shape };
+    let begin = |shape| Begin { backup_codes: shape, ..Begin::default() };
     let begun = enrol::begin_totp(&world.ctx, &nobody(), &holder, begin(None)).await.unwrap();
     let confirm = |uri: &str| Confirm {
         method: Method::Totp,
         code: Secret::new(world.totp(uri)),
+        name: None,
         backup_codes: Some(Shape::Hex),
         handover: Handover::Token,
     };
@@ -203,8 +204,13 @@ async fn what_a_key_began_does_not_become_a_further_factor() {
     enrol::enable_email_code(&world.ctx, &nobody(), &ada, password()).await.unwrap();
     let holder = sessions_of_key(&world, &holder).await;
     let code = || Secret::new(world.totp(begun.uri.expose()));
-    let confirm =
-        Confirm { method: Method::Totp, code: code(), backup_codes: None, handover: Handover::Token };
+    let confirm = Confirm {
+        method: Method::Totp,
+        code: code(),
+        name: None,
+        backup_codes: None,
+        handover: Handover::Token,
+    };
     let confirmed = enrol::confirm_code(&world.ctx, &nobody(), &holder, confirm).await;
     assert_eq!(denied(confirmed), Denied::StaleSession);
     let answerer = Answerer { session: Some(Holder::Seen(Box::new(holder))), ..Answerer::default() };
@@ -227,7 +233,8 @@ async fn codes_of_a_discarded_enrolment_are_not_activated_by_the_next() {
     let begin = Begin { password: Some(password()), ..Begin::default() };
     let begun = enrol::begin_totp(&world.ctx, &nobody(), &ada, begin).await.unwrap();
     let code = Secret::new(world.totp(begun.uri.expose()));
-    let confirm = Confirm { method: Method::Totp, code, backup_codes: None, handover: Handover::Nothing };
+    let confirm =
+        Confirm { method: Method::Totp, code, name: None, backup_codes: None, handover: Handover::Nothing };
     enrol::confirm_code(&world.ctx, &nobody(), &ada, confirm).await.unwrap();
     assert_eq!(number(&world, "SELECT count(*) FROM backup_codes", vec![]).await, 0);
 }

@@ -3,6 +3,7 @@
 mod accents;
 mod administration;
 mod api_keys;
+mod apps;
 mod authenticator;
 mod better_auth;
 mod brands;

@@ -340,7 +340,8 @@ async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
     let mut one = made.unwrap();
     let page = home.get("/account").await.expect(200);
     let (_, form) = text(&page).split_once("action=\"/account/rename\"").expect("a form to rename it");
-    let id = form.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let (_, form) = form.split_once("name=\"id\" value=\"").unwrap();
+    let id = form.split('"').next().unwrap().to_owned();
     home.submit("/account/rename", &[("id", &id), ("name", "Work laptop")]).await.expect(303);
     home.submit("/account/rename", &[("id", &id), ("name", &"x".repeat(65))]).await.expect(403);
     home.submit("/account/rename", &[("id", "nobody's"), ("name", "Mine")]).await.expect(403);
@@ -391,6 +392,39 @@ async fn a_passkey_is_added_signs_in_and_answers_the_second_step() {
         passkey(&mut door, "/challenge/passkey?return_to=%2Faccount", without_handle).await.expect(200);
     assert_eq!(entered.body["url"], "/challenge/trust?return_to=%2Faccount");
     door.get("/account").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_second_app_is_added_named_and_removed_and_the_first_stays() {
+    let world = World::new().await;
+    let (mut home, _, _) = enrolled(&world).await;
+    let page = home.get("/account").await.expect(200);
+    assert!(text(&page).contains("Add another authenticator app"));
+    let begun = home.get("/account/totp").await.expect(200);
+    assert!(text(&begun).contains("name=\"name\"") && text(&begun).contains("required"));
+    let wrong = home.submit("/account/totp", &[("code", "000000"), ("name", "<Tablet>")]).await.expect(401);
+    assert!(text(&wrong).contains("value=\"&#60;Tablet&#62;\""), "what was typed is kept");
+    let fields = [("code", world.totp(&uri(&wrong))), ("name", "<Tablet>".to_owned())];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(home.submit("/account/totp", &fields).await.expect(303).location(), "/account");
+    let page = home.get("/account").await.expect(200);
+    assert!(text(&page).contains("&#60;Tablet&#62;<br><small>authenticator app, since"), "{}", text(&page));
+    let (_, form) = text(&page).split_once("name=\"what\" value=\"app\"").expect("a form to rename it");
+    let first = form.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let named = [("what", "app"), ("id", first.as_str()), ("name", "Phone")];
+    home.submit("/account/rename", &named).await.expect(303);
+    let page = home.get("/account").await.expect(200);
+    assert!(text(&page).contains("<p>Phone<br>"));
+    let (_, after) = text(&page).split_once("<p>&#60;Tablet&#62;<br>").unwrap();
+    let (_, form) = after.split_once("name=\"id\" value=\"").unwrap();
+    let second = form.split('"').next().unwrap().to_owned();
+    let asked = home.submit("/account/remove", &[("what", "app"), ("id", &second)]).await.expect(200);
+    assert!(text(&asked).contains("Remove “&#60;Tablet&#62;”?"), "{}", text(&asked));
+    let sure = [("what", "app"), ("id", second.as_str()), ("sure", "on")];
+    home.submit("/account/remove", &sure).await.expect(303);
+    let page = home.get("/account").await.expect(200);
+    assert!(text(&page).contains("<p>Phone<br>") && !text(&page).contains("Tablet"));
+    home.submit("/account/remove", &sure).await.expect(403);
 }
 
 /// From an application without a login, through the sign-in page, and back to it with a code.

@@ -96,6 +96,7 @@ pub async fn enrol_totp(world: &World, who: &SignedIn) -> (Confirmed, String) {
     let confirm = Confirm {
         method: Method::Totp,
         code: Secret::new(world.totp(begun.uri.expose())),
+        name: None,
         backup_codes: Some(Shape::Grouped),
         handover: Handover::Nothing,
     };

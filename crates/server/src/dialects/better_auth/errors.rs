@@ -167,7 +167,7 @@ pub(super) fn refusal(surface: &Surface, denied: &Denied, asking: Asking) -> Rep
         Denied::PasswordRequired | Denied::CodeRequired | Denied::PasswordLacks(_) | Denied::NoEnrolment | Denied::NotPermitted
         | Denied::NoOrganisation | Denied::UserNotFound | Denied::SessionNotFound | Denied::KeyNotFound | Denied::TooManyKeys { .. }
         | Denied::RefreshRefused | Denied::AlreadySetUp | Denied::RecoveryGone | Denied::RecoveryWaiting { .. } | Denied::ReasonRequired
-        | Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused => said(400, "BAD_REQUEST", "Bad request"),
+        | Denied::AppNotFound | Denied::TooManyApps { .. } | Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused => said(400, "BAD_REQUEST", "Bad request"),
         Denied::SoleOwner { .. } => said(409, "SOLE_OWNER", "You are the only owner of an organization that has other members"),
     }
 }

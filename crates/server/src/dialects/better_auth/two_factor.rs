@@ -25,7 +25,7 @@ pub(super) async fn enable(asked: Asked) -> Result<Reply, No> {
         let by_mail = body.choice("method", &["otp", "totp"]) == Some("otp");
         let issuer = body.optional_text("issuer").filter(|issuer| !issuer.is_empty());
         let backup_codes = Some(Shape::Grouped);
-        (Begin { password: Some(password), issuer, backup_codes }, by_mail)
+        (Begin { password: Some(password), issuer, backup_codes, beside_others: false }, by_mail)
     })?;
     let (ctx, visitor, who) = (asked.ctx(), &asked.visitor, asked.signed_in_to_enrol().await?);
     if by_mail {

@@ -117,7 +117,7 @@ pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
             if asking == Asking::VerifySetup => said(400, "MFA_SETUP_FAILED", "MFA setup verification failed"),
         Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyTaken if asking == Asking::VerifySetup => said(400, "MFA_SETUP_FAILED", "MFA setup verification failed"),
         Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyTaken | Denied::PasskeyNotFound | Denied::UserVerificationRequired => said(400, "PASSKEY_VERIFICATION_FAILED", "Passkey verification failed"),
-        Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused => said(400, "BAD_REQUEST", "Bad request"),
+        Denied::AppNotFound | Denied::TooManyApps { .. } | Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused => said(400, "BAD_REQUEST", "Bad request"),
         Denied::TooManyPasskeys { .. } => said(400, "TOO_MANY_PASSKEYS", "There are too many passkeys: remove one first"),
         Denied::WrongCode(_) | Denied::CodeExpired => said(400, "INVALID_MFA_CODE", "Invalid or expired verification code"),
         Denied::NoEnrolment => said(400, "MFA_SETUP_NOT_STARTED", "MFA setup was not started or has expired"),

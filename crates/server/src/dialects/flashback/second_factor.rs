@@ -102,7 +102,13 @@ pub(super) async fn verify_setup(asked: Asked) -> Result<Reply, No> {
     if method == Method::EmailCode {
         enrol::finish_email(ctx, visitor, code.expose()).await?;
     } else {
-        let confirm = Confirm { method: Method::Totp, code, backup_codes: None, handover: Handover::Nothing };
+        let confirm = Confirm {
+            method: Method::Totp,
+            code,
+            name: None,
+            backup_codes: None,
+            handover: Handover::Nothing,
+        };
         enrol::confirm_code(ctx, visitor, &who, confirm).await?;
     }
     Ok(Reply::json(&done("MFA setup verified and enabled")))

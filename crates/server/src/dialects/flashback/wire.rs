@@ -161,7 +161,7 @@ const fn method_name(method: Method) -> &'static str {
 }
 
 pub(super) fn status(overview: &Overview, session_verified: bool) -> Value {
-    let enabled: Vec<_> = overview.enrolled.iter().map(|(method, _)| method_name(*method)).collect();
+    let enabled: Vec<_> = overview.methods().into_iter().map(method_name).collect();
     json!({
         "isEnabled": overview.is_on(), "isRequired": overview.required, "isEnforced": overview.enforced,
         "enabledMethods": enabled, "primaryMethod": overview.primary().map(method_name),

@@ -141,7 +141,7 @@ pub(super) fn refusal(denied: &Denied, asking: Asking) -> Reply {
         }
         // Nothing on this wire leads here.
         Denied::PasswordLacks(_) | Denied::EmailAlreadyVerified | Denied::EmailMismatch | Denied::EmailUnchanged | Denied::AlreadySetUp
-        | Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyNotFound | Denied::PasskeyTaken | Denied::TooManyPasskeys { .. } | Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused
+        | Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyNotFound | Denied::PasskeyTaken | Denied::TooManyPasskeys { .. } | Denied::AppNotFound | Denied::TooManyApps { .. } | Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused
         | Denied::UserVerificationRequired
         | Denied::RecoveryGone | Denied::RecoveryWaiting { .. } | Denied::ReasonRequired => {
             said(400, "Bad request", "BAD_REQUEST", "This cannot be done")

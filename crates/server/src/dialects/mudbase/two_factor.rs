@@ -20,7 +20,7 @@ use crate::{
 pub(super) async fn setup(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in_to_enrol().await?;
     let password = asked.sent.text("password").map(Secret::new);
-    let begin = Begin { password, issuer: None, backup_codes: Some(Shape::Grouped) };
+    let begin = Begin { password, backup_codes: Some(Shape::Grouped), ..Begin::default() };
     let enrolment = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, begin).await?;
     let picture = qr::png_data_uri(enrolment.uri.expose()).map_err(No::Fault)?;
     let secret = enrolment.secret.expose();
@@ -36,7 +36,8 @@ pub(super) async fn setup(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn verify(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in_to_enrol().await?;
     let code = asked.body(|body| body.secret("token"))?;
-    let confirm = Confirm { method: Method::Totp, code, backup_codes: None, handover: Handover::Nothing };
+    let confirm =
+        Confirm { method: Method::Totp, code, name: None, backup_codes: None, handover: Handover::Nothing };
     enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
     Ok(Reply::json(&json!({ "message": "2FA enabled successfully" })))
 }

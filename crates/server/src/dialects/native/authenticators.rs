@@ -1,7 +1,7 @@
 //! Factors: what there is, enrolling, removing, backup codes.
 
 use axum::http::StatusCode;
-use countersign_core::{backup_code::Shape, method::Method, time::Timestamp};
+use countersign_core::{backup_code::Shape, ids::AuthenticatorId, method::Method, time::Timestamp};
 use serde_json::json;
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     http::reply::Reply,
     operations::{
+        apps,
         authenticators::{self, Authority, Removal},
         challenge::{self, Carrier},
         enrol::{self, Begin, Confirm},
@@ -24,11 +25,7 @@ use crate::{
 pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in_to_enrol().await?;
     let overview = authenticators::overview(asked.ctx(), &who).await?;
-    let rows: Vec<_> = overview
-        .enrolled
-        .iter()
-        .map(|(method, since)| json!({ "method": method, "since": since.to_iso() }))
-        .collect();
+    let rows: Vec<_> = overview.enrolled.iter().map(wire::authenticator).collect();
     let used = overview.backup_codes_used.iter();
     let used: Vec<_> = used.map(|one| json!({ "place": one.place, "used_at": one.at.to_iso() })).collect();
     let allowed: Vec<_> = METHODS.iter().filter(|method| overview.allowed.contains(**method)).collect();
@@ -44,7 +41,7 @@ pub(super) async fn list(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn begin_totp(asked: Asked) -> Result<Reply, No> {
     let password = asked.any_body(|body| body.member("password").map(|_| body.secret("password")))?;
     let who = asked.signed_in_to_enrol().await?;
-    let begin = Begin { password, ..Begin::default() };
+    let begin = Begin { password, beside_others: true, ..Begin::default() };
     let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, begin).await?;
     let svg = qr::svg(begun.uri.expose()).map_err(No::Fault)?;
     let body = json!({ "uri": begun.uri.expose(), "secret": begun.secret.expose(), "qr": svg });
@@ -61,9 +58,13 @@ pub(super) async fn confirm_totp(asked: Asked) -> Result<Reply, No> {
 }
 
 async fn confirm(asked: &Asked, method: Method) -> Result<Reply, No> {
-    let code = asked.body(|body| body.some_secret("code"))?;
+    let (code, name) = asked.body(|body| {
+        let name = body.optional_text("name").filter(|name| !name.trim().is_empty());
+        (body.some_secret("code"), name)
+    })?;
     let who = asked.signed_in_to_enrol().await?;
-    let confirm = Confirm { method, code, backup_codes: Some(Shape::Grouped), handover: Handover::Token };
+    let backup_codes = Some(Shape::Grouped);
+    let confirm = Confirm { method, code, name, backup_codes, handover: Handover::Token };
     let done = enrol::confirm_code(asked.ctx(), &asked.visitor, &who, confirm).await?;
     Ok(Reply::json(&json!({
         "session": session(asked, done.rotated.as_ref()),
@@ -98,6 +99,24 @@ pub(super) async fn remove(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let removal = Removal { method: Some(method), handover: Handover::Token, ..Removal::default() };
     let rotated = authenticators::remove(asked.ctx(), &asked.visitor, &who, removal).await?;
+    Ok(Reply::json(&json!({ "session": session(&asked, rotated.as_ref()) })))
+}
+
+fn app(asked: &Asked) -> AuthenticatorId {
+    AuthenticatorId::from(asked.path_after("/v1/authenticators/totp/").to_owned())
+}
+
+pub(super) async fn rename_app(asked: Asked) -> Result<Reply, No> {
+    let name = asked.body(|body| body.text("name"))?;
+    let who = asked.signed_in().await?;
+    apps::rename(asked.ctx(), &asked.visitor, &who, (app(&asked), &name)).await?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn remove_app(asked: Asked) -> Result<Reply, No> {
+    let who = asked.signed_in().await?;
+    let wish = (app(&asked), Handover::Token);
+    let rotated = apps::remove(asked.ctx(), &asked.visitor, &who, wish).await?;
     Ok(Reply::json(&json!({ "session": session(&asked, rotated.as_ref()) })))
 }
 

@@ -191,6 +191,8 @@ pub(super) fn refusal(denied: &Denied) -> Reply {
         Denied::PhoneInvalid => said(400, "phone-invalid", "That is not a phone number with its country, such as +49 151 12345678"),
         Denied::PhoneNotAllowed => said(403, "phone-not-allowed", "No text messages go to this number"),
         Denied::TextsPaused => said(503, "texts-paused", "Too many text messages were sent: use another method"),
+        Denied::AppNotFound => said(404, "app-not-found", "There is no such authenticator app"),
+        Denied::TooManyApps { max } => said(409, "too-many-apps", &format!("There can be {max} authenticator apps")),
         Denied::TooManyPasskeys { max } => said(409, "too-many-passkeys", &format!("There can be {max} passkeys")),
         Denied::UserVerificationRequired => said(403, "user-verification-required", "The passkey must verify its person"),
     }

@@ -98,6 +98,8 @@ fn table() -> Routes<Arc<Surface>> {
         .on(GET,    "/v1/authenticators",                    to(authenticators::list))
         .on(POST,   "/v1/authenticators/totp",               to(authenticators::begin_totp))
         .on(POST,   "/v1/authenticators/totp/confirm",       to(authenticators::confirm_totp))
+        .on(PATCH,  "/v1/authenticators/totp/{id}",          to(authenticators::rename_app))
+        .on(DELETE, "/v1/authenticators/totp/{id}",          to(authenticators::remove_app))
         .on(POST,   "/v1/authenticators/sms",                to(authenticators::begin_sms))
         .on(POST,   "/v1/authenticators/sms/confirm",        to(authenticators::confirm_sms))
         .on(POST,   "/v1/authenticators/email",              to(authenticators::enable_email))

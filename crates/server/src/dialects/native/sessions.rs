@@ -37,9 +37,8 @@ pub(super) async fn sign_out(asked: Asked) -> Result<Reply, No> {
 pub(super) async fn step_up(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     let overview = authenticators::overview(asked.ctx(), &who).await?;
-    let methods: Vec<_> = overview.enrolled.iter().map(|(method, _)| method).collect();
     let body = json!({
-        "methods": methods, "backup_codes_left": overview.backup_codes_left,
+        "methods": overview.methods(), "backup_codes_left": overview.backup_codes_left,
         "acr": who.session.proofs.aal(asked.ctx().clock.now()).acr(), "max_age": 300,
     });
     Ok(Reply::json(&body))

@@ -104,7 +104,7 @@ const fn with<const N: usize>(more: (&'static str, &'static str)) -> [(&'static 
 /// Every member is there, and no other is.
 #[rustfmt::skip]
 pub(super) const OBJECTS: &[(&str, &[(&str, &str)])] = &[
-    ("Authenticator", &[("method", "Method"), ("since", "when")]),
+    ("Authenticator", &[("id", "text"), ("method", "Method"), ("name", "?text"), ("since", "when"), ("last_used_at", "?when")]),
     ("AuthenticatorOfAPerson", &[("method", "Method"), ("since", "when"), ("hint", "?text")]),
     ("Descriptor", &[("id", "text"), ("type", "text"), ("transports", "[text]")]),
     ("Event", &[("id", "text"), ("kind", "text"), ("at", "when"), ("user", "?text"), ("ip", "text"), ("browser", "text"), ("detail", "object")]),

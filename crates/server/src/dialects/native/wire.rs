@@ -4,6 +4,7 @@ use countersign_core::{method::Method, secret::Secret, session::Session, time::T
 use serde_json::{Value, json};
 
 use crate::operations::{
+    authenticators::EnrolledRow,
     passkeys::Known,
     recovery::Standing,
     sessions::{Minted, SignedIn},
@@ -49,6 +50,13 @@ pub(super) fn challenge(step: &Step) -> Value {
 
 pub(super) fn exposed(codes: &[Secret<String>]) -> Vec<&str> {
     codes.iter().map(|code| code.expose().as_str()).collect()
+}
+
+pub(super) fn authenticator(one: &EnrolledRow) -> Value {
+    json!({
+        "id": one.id, "method": one.method, "name": one.name, "since": one.since.to_iso(),
+        "last_used_at": one.last_used_at.map(Timestamp::to_iso),
+    })
 }
 
 pub(super) fn passkey(one: &Known) -> Value {

@@ -212,7 +212,7 @@ fn said(denied: &Denied, asking: Asking) -> Said {
         // Nothing on this wire leads here.
         Denied::NoPassword | Denied::EmailAlreadyVerified | Denied::EmailMismatch | Denied::EmailUnchanged | Denied::NothingToUpdate
         | Denied::NotPermitted | Denied::NoOrganisation | Denied::UserNotFound | Denied::SessionNotFound | Denied::RefreshRefused
-        | Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyNotFound | Denied::PasskeyTaken | Denied::TooManyPasskeys { .. } | Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused
+        | Denied::CeremonyGone | Denied::PasskeyRefused | Denied::PasskeyNotFound | Denied::PasskeyTaken | Denied::TooManyPasskeys { .. } | Denied::AppNotFound | Denied::TooManyApps { .. } | Denied::PhoneInvalid | Denied::PhoneNotAllowed | Denied::TextsPaused
         | Denied::UserVerificationRequired
         | Denied::RecoveryGone | Denied::RecoveryWaiting { .. } | Denied::ReasonRequired => Said::of(400, "BAD_REQUEST", "Bad request"),
     }

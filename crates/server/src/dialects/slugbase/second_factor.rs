@@ -14,8 +14,8 @@ use crate::{
 
 pub(super) async fn status(asked: Asked) -> Result<Reply, No> {
     let overview = authenticators::overview(asked.ctx(), asked.who(Reach::Enrolment)?).await?;
-    let since =
-        overview.enrolled.iter().find(|(method, _)| *method == Method::Totp).map(|(_, at)| at.to_iso());
+    let app = overview.enrolled.iter().find(|one| one.method == Method::Totp);
+    let since = app.map(|one| one.since.to_iso());
     Ok(Reply::json(&json!({
         "enabled": since.is_some(), "enrolled_at": since, "backup_codes_remaining": overview.backup_codes_left,
     })))
@@ -38,8 +38,13 @@ pub(super) async fn confirm(asked: Asked) -> Result<Reply, No> {
     let typed = wire::code(&asked.code()?);
     // A code from a sheet confirms no app; it is no guess at its code either.
     let code = if typed.method == Method::Totp { typed.code } else { Secret::default() };
-    let confirm =
-        Confirm { method: Method::Totp, code, backup_codes: Some(Shape::Hex), handover: asked.handover() };
+    let confirm = Confirm {
+        method: Method::Totp,
+        code,
+        name: None,
+        backup_codes: Some(Shape::Hex),
+        handover: asked.handover(),
+    };
     let confirmed = enrol::confirm_code(asked.ctx(), &asked.visitor, who, confirm).await?;
     let body = json!({ "backup_codes": wire::exposed(&confirmed.backup_codes) });
     asked.rotated(Reply::json(&body), &confirmed.who.user, confirmed.rotated).await

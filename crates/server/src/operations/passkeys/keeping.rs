@@ -3,6 +3,7 @@
 use countersign_core::{
     denied::Denied,
     ids::AuthenticatorId,
+    method::Method,
     passkey::Passkey,
     session::{Reach, Visitor},
     time::Timestamp,
@@ -16,9 +17,6 @@ use crate::{
         sessions::{Handover, Minted, SignedIn},
     },
 };
-
-/// Longest name kept, in characters.
-pub const NAME_MAX: usize = 64;
 
 /// A passkey as its owner sees it.
 #[derive(Clone, Debug)]
@@ -36,14 +34,6 @@ impl Known {
     pub fn called(&self) -> &str {
         self.name.as_deref().or_else(|| self.passkey.credential.aaguid.name()).unwrap_or("Passkey")
     }
-}
-
-pub(super) fn checked_name(name: &str) -> Result<String, Denied> {
-    let name = name.trim();
-    if name.chars().count() > NAME_MAX {
-        return Err(Denied::FieldTooLong { field: "name", max: NAME_MAX });
-    }
-    Ok(name.to_owned())
 }
 
 /// The person's passkeys, oldest first.
@@ -69,7 +59,7 @@ pub async fn rename(
     who: &SignedIn,
     (id, name): (AuthenticatorId, &str),
 ) -> Outcome<()> {
-    let name = checked_name(name)?;
+    let name = authenticators::checked_name(name)?;
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
     ctx.write(move |tx| {
@@ -91,6 +81,7 @@ pub async fn remove(
     who: &SignedIn,
     (id, authority, handover): (AuthenticatorId, Authority, Handover),
 ) -> Outcome<Option<Minted>> {
-    let wish = Removal { authority, one: Some(id), handover, ..Removal::default() };
+    let wish =
+        Removal { authority, method: Some(Method::Passkey), one: Some(id), handover, ..Removal::default() };
     authenticators::remove(ctx, visitor, who, wish).await
 }

@@ -16,7 +16,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use super::{
-    Descriptor, Keep, Opening, PER_USER_MAX, Purpose, TIMEOUT_MS, digest, digest_of_asker, keeping, open,
+    Descriptor, Keep, Opening, PER_USER_MAX, Purpose, TIMEOUT_MS, digest, digest_of_asker, open,
     relying_party, spend,
 };
 use crate::{
@@ -150,7 +150,7 @@ pub struct Registered {
 /// Ends the ceremony: the passkey is checked and bound to the account.
 pub async fn register(ctx: &Ctx, visitor: &Visitor, who: &SignedIn, asked: Register) -> Outcome<Registered> {
     let relying_party = relying_party(ctx)?;
-    let name = asked.name.as_deref().map(keeping::checked_name).transpose()?;
+    let name = asked.name.as_deref().map(authenticators::checked_name).transpose()?;
     let response = asked.response.as_ref().and_then(|response| response.decoded().ok());
     let act = Act::begin(ctx, visitor);
     let seen = who.clone();
