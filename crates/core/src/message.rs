@@ -19,9 +19,19 @@ pub struct Letter {
     pub expires_at: Timestamp,
     #[serde(default)]
     pub language: Language,
-    /// The name that the recipient knows us by, where it is not the server's own.
-    #[serde(default)]
+    #[serde(flatten)]
+    pub head: Letterhead,
+}
+
+/// How the recipient knows us, where it is not as the server itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Letterhead {
     pub sender: Option<String>,
+    /// The address of a picture.
+    pub logo: Option<String>,
+    /// Six hexadecimal digits; white can be read on it.
+    pub colour: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,7 +254,7 @@ mod tests {
             message,
             expires_at: Timestamp::from_seconds(600),
             language: Language::default(),
-            sender: None,
+            head: Letterhead::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use askama::Template;
 use countersign_core::{
     language::Language,
-    message::{CodePurpose, Letter, Message, Notice, RecoveryNews},
+    message::{CodePurpose, Letter, Letterhead, Message, Notice, RecoveryNews},
     secret::Secret,
     session::Visitor,
     time::Timestamp,
@@ -48,7 +48,8 @@ pub fn mail(app: &str, letter: &Letter) -> Result<Sheet, Fault> {
         })
         .collect();
     let copy = words::plain(language, "letter-copy");
-    let html = LetterHtml { tag: language.tag(), subject: &subject, copy: &copy, paragraphs };
+    let head = &letter.head;
+    let html = LetterHtml { tag: language.tag(), subject: &subject, copy: &copy, head, paragraphs };
     let html = html.render().map_err(|error| Fault::internal("a message template").because(error))?;
     Ok(Sheet { text: Secret::new(format!("{}\n", page.trim())), html: Secret::new(html), subject })
 }
@@ -68,7 +69,7 @@ pub fn sms(app: &str, letter: &Letter) -> Result<Secret<String>, Fault> {
 
 /// What a letter says, and the paragraphs below it.
 fn said(app: &str, letter: &Letter) -> Result<(Text, Vec<String>), Fault> {
-    let (app, language) = (letter.sender.as_deref().unwrap_or(app), letter.language);
+    let (app, language) = (letter.head.sender.as_deref().unwrap_or(app), letter.language);
     let start = |id: &'static str| Text::from(id).with("app", app);
     Ok(match &letter.message {
         Message::OneTimeCode { code, purpose, minutes, from } => {
@@ -283,6 +284,7 @@ struct LetterHtml<'a> {
     tag: &'a str,
     subject: &'a str,
     copy: &'a str,
+    head: &'a Letterhead,
     paragraphs: Vec<Paragraph<'a>>,
 }
 
@@ -310,7 +312,7 @@ mod tests {
             message,
             expires_at: Timestamp::from_seconds(600),
             language: Language::English,
-            sender: None,
+            head: Letterhead::default(),
         }
     }
 
@@ -397,7 +399,11 @@ mod tests {
     fn letters_speak_the_recipients_language_under_the_name_they_know() {
         let german = |letter: Letter| Letter {
             language: Language::German,
-            sender: Some("Zebra".to_owned()),
+            head: Letterhead {
+                sender: Some("Zebra".to_owned()),
+                logo: Some("https://id.example.com/assets/logo/ab12".to_owned()),
+                colour: Some("1a7f37".to_owned()),
+            },
             ..letter
         };
         let letter = german(code(whence()));
@@ -413,6 +419,12 @@ mod tests {
         assert!(
             sheet.html.expose().contains("<html lang=\"de\">") && sheet.html.expose().contains(">123456</p>")
         );
+        assert!(
+            sheet.html.expose().contains("<img src=\"https://id.example.com/assets/logo/ab12\" alt=\"\"")
+        );
+        let link =
+            Letter { message: Message::VerifyEmail { url: Secret::from(LINK), hours: 1 }, ..letter.clone() };
+        assert!(mail("Acme", &link).unwrap().html.expose().contains("background:#1a7f37"));
         assert!(sms("Acme", &letter).unwrap().expose().starts_with("123456 ist Ihr Code, um sich"));
         for what in [
             Notice::AuthenticatorAdded { method: Method::Passkey },

@@ -192,7 +192,7 @@ pub async fn reveal_totp(
         };
         let whose = Whose::session(&who.user.id, &who.session.id);
         act.record(tx, Kind::AuthenticatorRevealed, whose, json!({ "method": Method::Totp }))?;
-        let issuer = brands::name(tx, Some(&who.user))?.unwrap_or_else(|| app_name.clone());
+        let issuer = brands::name(tx, &who.user)?.unwrap_or_else(|| app_name.clone());
         Ok(Ok(totp::uri(&issuer, who.user.called(), totp.seed.expose(), totp.parameters)))
     })
     .await

@@ -1,10 +1,11 @@
 //! How pages look to whoever asks for them: as their organisation says, else as the server's own organisation does.
 
 use countersign_core::{
-    brand::{self, Brand},
+    brand::{self, Brand, Colour},
     denied::Denied,
     event::Kind,
     ids::OrganisationId,
+    message::Letterhead,
     secret::Secret,
     session::Visitor,
     user::User,
@@ -84,14 +85,24 @@ fn of_person(tx: &mut Tx<'_>, user: &User) -> Result<Option<OrganisationId>, Fau
     })
 }
 
-/// The name over the person's pages, for letters and authenticator apps, where it is not the server's. Of somebody who
-/// is not known yet, too.
-pub(crate) fn name(tx: &mut Tx<'_>, user: Option<&User>) -> Result<Option<String>, Fault> {
+fn brand_for(tx: &mut Tx<'_>, user: Option<&User>) -> Result<Brand, Fault> {
     let organisation = match user {
         Some(user) => of_person(tx, user)?,
         None => None,
     };
-    Ok(brand_of(tx, organisation.as_ref())?.name)
+    brand_of(tx, organisation.as_ref())
+}
+
+/// The name over the person's pages, for authenticator apps and passkey prompts, where it is not the server's.
+pub(crate) fn name(tx: &mut Tx<'_>, user: &User) -> Result<Option<String>, Fault> {
+    Ok(brand_for(tx, Some(user))?.name)
+}
+
+/// What letters to the person look like. To somebody who is not known yet, too.
+pub(crate) fn letterhead(act: &Act, tx: &mut Tx<'_>, user: Option<&User>) -> Result<Letterhead, Fault> {
+    let brand = brand_for(tx, user)?;
+    let logo = brand.logo.and_then(|digest| act.public_url.join(&format!("/assets/logo/{digest}")).ok());
+    Ok(Letterhead { sender: brand.name, logo: logo.map(String::from), colour: brand.colour.map(Colour::hex) })
 }
 
 /// As it stands, for whoever may change it.

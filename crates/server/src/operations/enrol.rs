@@ -82,7 +82,7 @@ pub async fn begin_totp(
         let parameters = Parameters::default();
         let issuer = match &asked_for {
             Some(issuer) => issuer.clone(),
-            None => brands::name(tx, Some(user))?.unwrap_or_else(|| app_name.clone()),
+            None => brands::name(tx, user)?.unwrap_or_else(|| app_name.clone()),
         };
         let uri = totp::uri(&issuer, user.called(), seed.expose(), parameters);
         let secret = totp::base32(seed.expose());

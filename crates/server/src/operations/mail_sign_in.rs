@@ -119,7 +119,7 @@ pub async fn request(ctx: &Ctx, visitor: &Visitor, asked: Request<'_>) -> Outcom
                     message,
                     expires_at: new.expires_at,
                     language: act.visitor.language.unwrap_or_default(),
-                    sender: brands::name(tx, None)?,
+                    head: brands::letterhead(&act, tx, None)?,
                 };
                 act.post(tx, UserId::from(id.to_string()), &letter)?;
             }

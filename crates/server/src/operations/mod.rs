@@ -199,7 +199,7 @@ impl Act {
             expires_at,
             // What the owner wants to be spoken to in, not whoever caused this; until that is known, what they want.
             language: user.language.or(self.visitor.language).unwrap_or_default(),
-            sender: brands::name(tx, Some(user))?,
+            head: brands::letterhead(self, tx, Some(user))?,
         };
         self.post(tx, user.id.clone(), &letter)
     }

@@ -5,7 +5,7 @@ use countersign_core::{
     event::{Event, Kind},
     ids::{EventId, UserId, WebhookId},
     language::Language,
-    message::{Destination, Letter, Message},
+    message::{Destination, Letter, Letterhead, Message},
     secret::Secret,
     session::Visitor,
     time::DAY,
@@ -138,7 +138,7 @@ fn post(
         message,
         expires_at: act.now + DAY,
         language: Language::default(),
-        sender: None,
+        head: Letterhead::default(),
     };
     act.post(tx, user_id.clone(), &letter)
 }

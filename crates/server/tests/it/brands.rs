@@ -62,6 +62,9 @@ async fn an_organisation_looks_as_it_says_to_its_people() {
     world.browser().submit("/password", &[("email", ADA)]).await.expect(200);
     let named = world.mail().await.into_iter().filter(|letter| letter.subject.contains("Zebra Ltd"));
     assert_eq!(named.count(), 2);
+    let sent = world.mail_as_sent().await;
+    assert!(sent.contains(&format!("<img src=3D\"{ORIGIN}{picture}\" alt")), "{sent}");
+    assert!(sent.contains("background:#1a7f37"), "{sent}");
     let mut ada = signed_in(&world, ADA).await;
     assert!(text(&ada.get("/account/totp").await.expect(200)).contains("otpauth://totp/Zebra%20Ltd"));
     let prompt = ada.post("/account/passkey/options", json!({})).await.expect(200);

@@ -13,7 +13,7 @@ use countersign::{
 use countersign_core::{
     ids::{OutboxId, UserId},
     language::Language,
-    message::{CodePurpose, Destination, Letter, Message},
+    message::{CodePurpose, Destination, Letter, Letterhead, Message},
     secret::Secret,
     session::Visitor,
     time::{HOUR, MINUTE, SECOND, Timestamp},
@@ -87,7 +87,7 @@ impl Desk {
             },
             expires_at: now + life,
             language: Language::default(),
-            sender: None,
+            head: Letterhead::default(),
         };
         let envelope = Envelope {
             id: OutboxId::new(now, &self.dice),

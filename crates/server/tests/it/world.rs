@@ -118,6 +118,15 @@ impl World {
         Sink::open(&self.mail).unwrap().recent(1_000).unwrap()
     }
 
+    /// All mails as they went out, but for the soft line breaks of RFC 2045 §6.7.
+    pub async fn mail_as_sent(&self) -> String {
+        self.mail().await;
+        let files = std::fs::read_dir(&self.mail).unwrap();
+        files
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap().replace("=\r\n", ""))
+            .collect()
+    }
+
     /// The newest six-digit code mailed to this address.
     pub async fn mailed_code(&self, to: &str) -> String {
         let mail = self.mail().await;

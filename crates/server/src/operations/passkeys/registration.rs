@@ -108,7 +108,7 @@ pub async fn begin_registration(
         Ok(Ok(RegistrationOptions {
             challenge,
             rp_id: relying_party.id.clone(),
-            rp_name: brands::name(tx, Some(user))?.unwrap_or_else(|| app_name.clone()),
+            rp_name: brands::name(tx, user)?.unwrap_or_else(|| app_name.clone()),
             user_handle,
             user_name: user.called().to_owned(),
             display_name: if user.name.is_empty() { user.called().to_owned() } else { user.name.clone() },
