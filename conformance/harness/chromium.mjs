@@ -107,7 +107,7 @@ export class Chromium {
   /** A real click in the middle of the element with this text or selector. */
   async click(what) {
     const found = await this.run(`(() => {
-      const all = [...document.querySelectorAll("button, a, input")];
+      const all = [...document.querySelectorAll("button, a, input, summary")];
       const wanted = ${JSON.stringify(what)};
       const element = all.find((one) => one.innerText?.trim() === wanted) ?? document.querySelector(wanted);
       element.scrollIntoView({ block: "center" });

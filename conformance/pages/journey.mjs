@@ -99,6 +99,27 @@ export async function live({ scripts }) {
     sheet = fresh;
   });
 
+  test("a second app, on a tablet, opens the door as well", async () => {
+    await browser.open(`${base}/account`);
+    await browser.click("Add another authenticator app");
+    await browser.at("/account/totp");
+    await look("totp-another");
+    const tablet = new Authenticator(await browser.run(`document.querySelector('a[href^="otpauth:"]').href`));
+    await browser.type("#name", "Tablet");
+    await browser.type("#code", await tablet.next());
+    await browser.click("Confirm");
+    await browser.at("/account");
+    await mentions("Tablet");
+    await look("account-two-apps");
+    await signOut();
+    await password();
+    await browser.at("/challenge");
+    await browser.type("#code", await tablet.next());
+    if (!scripts) await browser.click("Confirm");
+    await browser.at("/challenge/trust");
+    await browser.open(`${base}/account`);
+  });
+
   test("a notice that nobody expected: one click ends everything, and a new password begins anew", async () => {
     const link = await mailedWayOut(server.home, EMAIL);
     await browser.open(`${base}${link.pathname}${link.search}`);
@@ -140,7 +161,7 @@ export async function live({ scripts }) {
     await look("backup-code");
     await browser.click("Go on");
     await browser.at("/account");
-    await browser.click("summary");
+    await browser.click("Which were used");
     await mentions("No. 3");
     await look("account-code-used");
   });
@@ -184,12 +205,12 @@ export async function live({ scripts }) {
     await browser.at("/challenge/trust");
     await browser.click("Not now");
     await browser.at("/account");
-    await browser.click("summary");
+    await browser.click("Delete this account");
     await browser.type("#password", "not it");
     await browser.click("Delete my account");
     await mentions("Nothing was deleted");
     await browser.open(`${base}/account`);
-    await browser.click("summary");
+    await browser.click("Delete this account");
     await browser.type("#password", secret);
     await browser.click("Delete my account");
     await mentions("Your account is gone");
