@@ -270,6 +270,12 @@ mod tests {
         assert_eq!((&read.to, read.expires_at), (&sent.to, sent.expires_at));
         let Message::OneTimeCode { code, minutes: 5, .. } = read.message else { panic!("another message") };
         assert_eq!(code.expose(), "123456");
+        // As a version wrote it that knew no letterhead.
+        let mut old: serde_json::Value = serde_json::from_slice(sent.to_bytes().expose()).unwrap();
+        for member in ["sender", "logo", "colour"] {
+            old.as_object_mut().unwrap().remove(member).unwrap();
+        }
+        assert!(Letter::from_bytes(&serde_json::to_vec(&old).unwrap()).unwrap().head.sender.is_none());
     }
 
     #[test]

@@ -5,15 +5,15 @@ use countersign_core::{
     denied::Denied,
     ids::{AuthenticatorId, UserId},
     method::Method,
-    session::{Reach, Visitor},
+    session::Visitor,
 };
 
 use crate::{
     ctx::Ctx,
     fault::Fault,
     operations::{
-        Act, Outcome,
-        authenticators::{self, Asking, Removal},
+        Outcome,
+        authenticators::{self, Removal},
         sessions::{Handover, Minted, SignedIn},
     },
     store::Tx,
@@ -27,24 +27,15 @@ pub(super) fn call(tx: &mut Tx<'_>, user: &UserId, id: &AuthenticatorId, name: &
     tx.name_app(user, id, &authenticator::free_name(name, &taken))
 }
 
-/// Calls an app by another name. It takes what any change of factors takes, as with passkeys (SEC-101).
 pub async fn rename(
     ctx: &Ctx,
     visitor: &Visitor,
     who: &SignedIn,
     (id, name): (AuthenticatorId, &str),
 ) -> Outcome<()> {
-    let name = authenticators::checked_name(name)?;
-    let act = Act::begin(ctx, visitor);
-    let seen = who.clone();
-    ctx.write(move |tx| {
-        let asking = Asking { reach: Reach::Everything, password_now: false };
-        let who = match authenticators::may_change(&act, tx, &seen, asking)? {
-            Ok((who, _)) => who,
-            Err(denied) => return Ok(Err(denied)),
-        };
-        let named = call(tx, &who.user.id, &id, &name)?;
-        Ok(if named { Ok(()) } else { Err(Denied::AppNotFound) })
+    let unknown = Denied::AppNotFound;
+    authenticators::rename(ctx, visitor, who, (name, unknown), move |tx, user, name| {
+        call(tx, user, &id, name)
     })
     .await
 }

@@ -6,7 +6,7 @@ use countersign_core::{
     challenge::Wants,
     denied::Denied,
     event::Kind,
-    ids::AuthenticatorId,
+    ids::{AuthenticatorId, UserId},
     message::Notice,
     method::{Method, Methods},
     policy::{self, Standing},
@@ -40,6 +40,30 @@ pub(super) fn checked_name(name: &str) -> Result<String, Denied> {
         return Err(Denied::FieldTooLong { field: "name", max: NAME_MAX });
     }
     Ok(name.to_owned())
+}
+
+/// Calls an authenticator by another name. Whoever renames could make its owner remove the wrong one, so it takes what
+/// any change of factors takes (SEC-101).
+pub(super) async fn rename(
+    ctx: &Ctx,
+    visitor: &Visitor,
+    who: &SignedIn,
+    (name, unknown): (&str, Denied),
+    call: impl Fn(&mut Tx<'_>, &UserId, &str) -> Result<bool, Fault> + Send + 'static,
+) -> Outcome<()> {
+    let name = checked_name(name)?;
+    let act = Act::begin(ctx, visitor);
+    let seen = who.clone();
+    ctx.write(move |tx| {
+        let asking = Asking { reach: Reach::Everything, password_now: false };
+        let who = match may_change(&act, tx, &seen, asking)? {
+            Ok((who, _)) => who,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        let known = call(tx, &who.user.id, &name)?;
+        Ok(if known { Ok(()) } else { Err(unknown.clone()) })
+    })
+    .await
 }
 
 /// What a change of factors comes with.

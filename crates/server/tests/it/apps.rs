@@ -112,6 +112,18 @@ fn confirmation(code: String) -> Confirm {
     }
 }
 
+/// Somebody with two apps, signed in, and what the apps scanned.
+async fn with_two_apps(world: &World) -> (SignedIn, [String; 2]) {
+    let who = sign_up(world, ADA, Belonging::Nowhere).await;
+    let (confirmed, first) = enrol_totp(world, &who).await;
+    let who = again(world, &confirmed.who).await.unwrap();
+    let second = begun(world, &who).await;
+    let code = confirmation(world.totp(&second));
+    enrol::confirm_code(&world.ctx, &nobody(), &who, code).await.unwrap();
+    world.advance(31);
+    (again(world, &who).await.unwrap(), [first, second])
+}
+
 /// A wire that knows one app refuses a second and shows the first; switching it off takes all of them away.
 #[tokio::test]
 async fn a_wire_that_knows_one_app_sees_the_first() {
@@ -150,12 +162,7 @@ async fn signed_in(world: &World) -> SignedIn {
 #[tokio::test]
 async fn with_two_apps_a_wrong_code_costs_twice() {
     let world = World::new().await;
-    let who = sign_up(&world, ADA, Belonging::Nowhere).await;
-    let (confirmed, uri) = enrol_totp(&world, &who).await;
-    let who = again(&world, &confirmed.who).await.unwrap();
-    let second = begun(&world, &who).await;
-    enrol::confirm_code(&world.ctx, &nobody(), &who, confirmation(world.totp(&second))).await.unwrap();
-    world.advance(31);
+    let (_, uris) = with_two_apps(&world).await;
     let mut guesses = 0;
     'siege: loop {
         world.advance(31);
@@ -163,7 +170,7 @@ async fn with_two_apps_a_wrong_code_costs_twice() {
         let asked =
             door.post("/v1/sessions", json!({ "email": ADA, "password": PASSWORD })).await.expect(200);
         for _ in 0..4 {
-            let codes = [world.totp(&uri), world.totp(&second)];
+            let codes = uris.each_ref().map(|uri| world.totp(uri));
             let wrong = (0..).map(|n| format!("{n:06}")).find(|code| !codes.contains(code)).unwrap();
             let body = json!({ "challenge": asked.body["challenge"], "method": "totp", "code": wrong });
             match door.post("/v1/challenge/verify", body).await.status.as_u16() {
@@ -207,12 +214,7 @@ async fn of_sixty_four_with_one_code_one_confirms_another_app() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_sixty_four_that_remove_one_app_one_does() {
     let world = World::new().await;
-    let who = sign_up(&world, ADA, Belonging::Nowhere).await;
-    let (confirmed, _) = enrol_totp(&world, &who).await;
-    let who = again(&world, &confirmed.who).await.unwrap();
-    let second = begun(&world, &who).await;
-    enrol::confirm_code(&world.ctx, &nobody(), &who, confirmation(world.totp(&second))).await.unwrap();
-    let who = again(&world, &who).await.unwrap();
+    let (who, _) = with_two_apps(&world).await;
     let id = authenticators::overview(&world.ctx, &who).await.unwrap().enrolled.pop().unwrap().id;
     let removed = at_once(&world, 64, |ctx, _| {
         let (who, id) = (who.clone(), id.clone());

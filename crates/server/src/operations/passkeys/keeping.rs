@@ -12,8 +12,8 @@ use countersign_core::{
 use crate::{
     ctx::Ctx,
     operations::{
-        Act, Outcome,
-        authenticators::{self, Asking, Authority, Removal},
+        Outcome,
+        authenticators::{self, Authority, Removal},
         sessions::{Handover, Minted, SignedIn},
     },
 };
@@ -51,25 +51,15 @@ pub async fn list(ctx: &Ctx, who: &SignedIn) -> Outcome<Vec<Known>> {
     Ok(rows.into_iter().map(known).collect())
 }
 
-/// Calls a passkey by another name. Whoever renames could make its owner remove the wrong one, so it takes what
-/// any change of factors takes (SEC-101).
 pub async fn rename(
     ctx: &Ctx,
     visitor: &Visitor,
     who: &SignedIn,
     (id, name): (AuthenticatorId, &str),
 ) -> Outcome<()> {
-    let name = authenticators::checked_name(name)?;
-    let act = Act::begin(ctx, visitor);
-    let seen = who.clone();
-    ctx.write(move |tx| {
-        let asking = Asking { reach: Reach::Everything, password_now: false };
-        let who = match authenticators::may_change(&act, tx, &seen, asking)? {
-            Ok((who, _)) => who,
-            Err(denied) => return Ok(Err(denied)),
-        };
-        let renamed = tx.rename_passkey(&who.user.id, &id, &name)?;
-        Ok(if renamed { Ok(()) } else { Err(Denied::PasskeyNotFound) })
+    let unknown = Denied::PasskeyNotFound;
+    authenticators::rename(ctx, visitor, who, (name, unknown), move |tx, user, name| {
+        tx.rename_passkey(user, &id, name)
     })
     .await
 }
