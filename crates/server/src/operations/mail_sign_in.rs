@@ -185,8 +185,8 @@ pub async fn look_at(ctx: &Ctx, token: &str, browser: Option<&str>) -> Outcome<W
 /// Somebody who came with a link or a code.
 pub struct Come {
     pub handover: Handover,
-    /// What the browser keeps from an earlier "trust this device".
-    pub trusted_device: Option<String>,
+    /// What the browser keeps from an earlier "trust this device": one value for each person who shares it.
+    pub trusted_devices: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -288,7 +288,7 @@ fn enter(
         user,
         proofs: Proofs::of(Method::EmailCode, act.now),
         remember: true,
-        trusted: come.trusted_device.as_deref(),
+        trusted: &come.trusted_devices,
         handover: come.handover,
         gate: Gate::SecondFactor,
     };

@@ -306,7 +306,7 @@ pub async fn sign_in(ctx: &Ctx, visitor: &Visitor, attempt: PasskeySignIn) -> Ou
         sign_in::admit(
             &act,
             tx,
-            Admission { user, proofs, remember, trusted: None, handover, gate: Gate::SecondFactor },
+            Admission { user, proofs, remember, trusted: &[], handover, gate: Gate::SecondFactor },
         )
     })
     .await

@@ -70,8 +70,8 @@ pub struct PasswordSignIn {
     pub within: Option<String>,
     pub handover: Handover,
     pub gate: Gate,
-    /// What the browser keeps from an earlier "trust this device".
-    pub trusted_device: Option<String>,
+    /// What the browser keeps from an earlier "trust this device": one value for each person who shares it.
+    pub trusted_devices: Vec<String>,
 }
 
 /// Whether a second factor stands in the way.
@@ -181,7 +181,7 @@ pub async fn with_password(
         Verification::Right | Verification::Wrong => None,
     };
     let must_verify = ctx.config.accounts.email_verification == EmailVerification::Required;
-    let PasswordSignIn { remember, within, handover, gate, trusted_device, .. } = attempt;
+    let PasswordSignIn { remember, within, handover, gate, trusted_devices, .. } = attempt;
     ctx.write(move |tx| {
         tx.lock_user(&user.id)?;
         let Some(now) = tx.user(&user.id)? else {
@@ -204,7 +204,7 @@ pub async fn with_password(
         {
             return Ok(Err(Denied::BadCredentials));
         }
-        let trusted = trusted_device.as_deref();
+        let trusted = &trusted_devices;
         let proofs = Proofs::of(Method::Password, act.now);
         admit(&act, tx, Admission { user: now, proofs, remember, trusted, handover, gate })
     })
@@ -251,8 +251,8 @@ pub(crate) struct Admission<'a> {
     pub user: User,
     pub proofs: Proofs,
     pub remember: bool,
-    /// What the browser keeps from an earlier "trust this device".
-    pub trusted: Option<&'a str>,
+    /// What the browser keeps from earlier "trust this device"s.
+    pub trusted: &'a [String],
     pub handover: Handover,
     pub gate: Gate,
 }
@@ -274,10 +274,7 @@ pub(crate) fn admit(
     let policy = act.policy_for(tx, &user)?;
     let bearer = Bearer { user: &user, authenticators: &authenticators, proofs: &proofs };
     let asks = !policy::lets_in(policy, bearer);
-    let trusted_device = match trusted {
-        Some(value) if asks => trusted_devices::present(act, tx, &user, value)?,
-        _ => None,
-    };
+    let trusted_device = if asks { trusted_devices::present(act, tx, &user, trusted)? } else { None };
     // What an organisation requires, no operator waives: it holds on every way in (SEC-107).
     let gated = gate == Gate::SecondFactor || policy.required;
     if asks && trusted_device.is_none() && gated {

@@ -29,6 +29,8 @@ use crate::{
 
 /// Length of the value a browser keeps, `[A-Za-z0-9_-]`: 192 bits.
 const VALUE_LENGTH: usize = 32;
+/// How many people's values one browser may keep and show.
+pub const SHARED_BY_MAX: usize = 8;
 
 pub(crate) fn digest(act: &Act, value: &str) -> Vec<u8> {
     act.vault.digest("trusted device", &[value.as_bytes()])
@@ -96,16 +98,28 @@ pub async fn trust_now(ctx: &Ctx, visitor: &Visitor, who: &SignedIn) -> Outcome<
 #[derive(Clone, Debug)]
 pub struct Renewed {
     pub value: Secret<String>,
+    /// The value that it takes the place of.
+    pub was: Secret<String>,
     pub seconds_left: u64,
 }
 
-/// Whether the presented value lets this user skip the second step. Spends it: the browser gets a new one.
+/// Whether one of the presented values lets this user skip the second step. Spends it: the browser gets a new one.
+/// Values of others who share the browser stay as they are.
 pub(crate) fn present(
     act: &Act,
     tx: &mut Tx<'_>,
     user: &User,
-    value: &str,
+    values: &[String],
 ) -> Result<Option<Renewed>, Fault> {
+    for value in values.iter().take(SHARED_BY_MAX) {
+        if let Some(renewed) = present_one(act, tx, user, value)? {
+            return Ok(Some(renewed));
+        }
+    }
+    Ok(None)
+}
+
+fn present_one(act: &Act, tx: &mut Tx<'_>, user: &User, value: &str) -> Result<Option<Renewed>, Fault> {
     let presented = digest(act, value);
     let Some((device, which)) = tx.trusted_device(&presented)? else {
         return Ok(None);
@@ -121,7 +135,7 @@ pub(crate) fn present(
             }
             act.record(tx, Kind::TrustedDeviceUsed, Whose::user(&user.id), detail)?;
             let seconds_left = device.ends_at(trust_lasts).since(act.now).as_secs();
-            Ok(Some(Renewed { value: fresh, seconds_left }))
+            Ok(Some(Renewed { value: fresh, was: Secret::from(value), seconds_left }))
         }
         Trust::Withheld => Ok(None),
         Trust::Stolen => {

@@ -36,6 +36,7 @@ use crate::{
         deadlines, hears_operations,
         sessions::{self, Current, Handover, Minted, Renewal, SignedIn},
         sign_in::SignedInOrAsked,
+        trusted_devices::SHARED_BY_MAX,
     },
     words::Text,
 };
@@ -328,6 +329,21 @@ impl Asked {
         self.cookie(what.name(&self.ctx.config), value.expose(), Some(what.seconds()))
     }
 
+    /// The values of those who share and trust this browser, the latest first.
+    pub fn trusted(&self) -> Vec<String> {
+        let kept = self.kept(Keeps::TrustedDevice).unwrap_or_default();
+        kept.split('.').filter(|value| !value.is_empty()).take(SHARED_BY_MAX).map(str::to_owned).collect()
+    }
+
+    /// A value in place of another, or beside those of others.
+    pub fn keep_trusted(&self, fresh: &Secret<String>, was: Option<&Secret<String>>) -> SetCookie {
+        let was = was.map(Secret::expose);
+        let others = self.trusted().into_iter().filter(|one| Some(one) != was);
+        let all: Vec<String> =
+            [fresh.expose().clone()].into_iter().chain(others).take(SHARED_BY_MAX).collect();
+        self.keep(Keeps::TrustedDevice, &Secret::new(all.join(".")))
+    }
+
     pub fn forget(&self, what: Keeps) -> SetCookie {
         self.cookie(what.name(&self.ctx.config), "", None).deleted()
     }
@@ -377,7 +393,7 @@ impl Asked {
                     None => to,
                 };
                 let mut set = vec![self.session_cookie(&session), self.forget(Keeps::Mail)];
-                set.extend(trusted_device.map(|kept| self.keep(Keeps::TrustedDevice, &kept.value)));
+                set.extend(trusted_device.map(|kept| self.keep_trusted(&kept.value, Some(&kept.was))));
                 let to = self.onward(&session, to);
                 set.extend(self.remembering(&to));
                 (to, set)

@@ -200,7 +200,7 @@ pub(super) async fn complete(asked: Asked) -> Result<Reply, No> {
     match recovery::complete(asked.ctx(), &asked.visitor, &claim, completion).await {
         Ok(done) => Ok(see("/account/totp")
             .cookies([asked.session_cookie(&done.session), asked.forget(Keeps::Recovery)])
-            .cookies([asked.forget(Keeps::Challenge), asked.forget(Keeps::TrustedDevice)])),
+            .cookie(asked.forget(Keeps::Challenge))),
         Err(Stop::Denied(denied)) => {
             let standing = recovery::status(asked.ctx(), Held::Claim(&claim)).await;
             let said = match denied {

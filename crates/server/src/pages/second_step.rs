@@ -237,7 +237,7 @@ pub(super) async fn trust(asked: Asked) -> Result<Reply, No> {
     let who = asked.signed_in().await?;
     match trusted_devices::trust_now(asked.ctx(), &asked.visitor, &who).await {
         Ok(value) => {
-            let kept = value.as_ref().map(|value| asked.keep(Keeps::TrustedDevice, value));
+            let kept = value.as_ref().map(|value| asked.keep_trusted(value, None));
             Ok(see(&asked.return_to()).cookies(kept))
         }
         // Too late: the next second step asks again.

@@ -66,7 +66,7 @@ pub(super) async fn with_password(asked: Asked) -> Result<Reply, No> {
         email: asked.text("email"),
         password: asked.secret("password"),
         remember: true,
-        trusted_device: asked.kept(Keeps::TrustedDevice),
+        trusted_devices: asked.trusted(),
         ..PasswordSignIn::default()
     };
     let email = attempt.email.clone();
@@ -184,7 +184,7 @@ pub(super) async fn with_mailed_code(asked: Asked) -> Result<Reply, No> {
         browser: asked.kept(Keeps::Mail),
         name: String::new(),
     };
-    let come = Come { handover: Handover::Token, trusted_device: asked.kept(Keeps::TrustedDevice) };
+    let come = Come { handover: Handover::Token, trusted_devices: asked.trusted() };
     match mail_sign_in::type_code(asked.ctx(), &asked.visitor, typed, come).await {
         Ok(came) => {
             let (to, cookies) = asked.came(came.step).await?;

@@ -168,6 +168,44 @@ async fn a_browser_is_trusted_only_right_after_the_second_step() {
     assert_eq!(again(&mut home).await, "/account", "it was asked although no browser is trusted");
 }
 
+/// Two people at one computer: neither undoes what the other said of it.
+#[tokio::test]
+async fn a_browser_that_two_people_trust_spares_both_the_second_step() {
+    const BOB: &str = "bob@example.com";
+    let world = World::new().await;
+    let mut shared = world.browser();
+    let mut apps = Vec::new();
+    for email in [ADA, BOB] {
+        shared.submit("/sign-up", &[("email", email), ("password", PASSWORD)]).await.expect(303);
+        let app = uri(&shared.get("/account/totp").await.expect(200));
+        shared.submit("/account/totp", &[("code", &world.totp(&app))]).await.expect(200);
+        shared.submit("/sign-out", &[]).await.expect(303);
+        world.advance(31);
+        apps.push((email, app));
+    }
+    let first = |email| [("email", email), ("password", PASSWORD)];
+    for (email, app) in &apps {
+        shared.submit("/sign-in", &first(email)).await.expect(303);
+        shared.submit("/challenge", &[("method", "totp"), ("code", &world.totp(app))]).await.expect(303);
+        shared.submit("/challenge/trust", &[]).await.expect(303);
+        shared.submit("/sign-out", &[]).await.expect(303);
+    }
+    for _ in 0..3 {
+        for email in [ADA, BOB] {
+            let come = shared.submit("/sign-in", &first(email)).await.expect(303);
+            assert_eq!(come.location(), "/account", "{email} is known here");
+            assert!(text(&shared.get("/account").await.expect(200)).contains(email));
+            shared.submit("/sign-out", &[]).await.expect(303);
+        }
+    }
+    // What one of them takes back is not taken from the other.
+    let ada = world.ctx.store.read(|tx| Ok(tx.user_by_email(ADA)?.expect("an account").id)).await.unwrap();
+    world.ctx.store.write(move |tx| tx.delete_trusted_devices(&ada)).await.unwrap();
+    let asked = shared.submit("/sign-in", &first(ADA)).await.expect(303);
+    assert!(asked.location().starts_with("/challenge?"));
+    assert_eq!(shared.submit("/sign-in", &first(BOB)).await.expect(303).location(), "/account");
+}
+
 #[tokio::test]
 async fn a_code_by_mail_signs_in() {
     let world = World::new().await;

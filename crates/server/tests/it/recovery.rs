@@ -443,7 +443,7 @@ async fn the_owner_stops_it_from_session_trusted_device_or_mail() {
         PasswordSignIn {
             email: ADA.to_owned(),
             password: PASSWORD.into(),
-            trusted_device: Some(device.expose().clone()),
+            trusted_devices: vec![device.expose().clone()],
             ..PasswordSignIn::default()
         },
     )

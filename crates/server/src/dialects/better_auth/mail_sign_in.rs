@@ -139,7 +139,7 @@ async fn enter(asked: &Asked, token: &str) -> Result<Reply, No> {
 }
 
 fn come(asked: &Asked) -> Come {
-    Come { handover: Handover::Token, trusted_device: asked.trusted_device() }
+    Come { handover: Handover::Token, trusted_devices: asked.trusted_device().into_iter().collect() }
 }
 
 /// In, or before the second step: as JSON, or as a redirect where the link names a target.

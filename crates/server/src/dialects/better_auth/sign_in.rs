@@ -57,7 +57,7 @@ pub(super) async fn sign_in(asked: Asked) -> Result<Reply, No> {
             email: body.text("email"),
             password: body.secret("password"),
             remember: true,
-            trusted_device: asked.trusted_device(),
+            trusted_devices: asked.trusted_device().into_iter().collect(),
             ..PasswordSignIn::default()
         };
         let callback = body.optional_text("callbackURL");

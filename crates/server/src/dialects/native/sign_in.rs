@@ -38,7 +38,7 @@ pub(super) async fn with_password(asked: Asked) -> Result<Reply, No> {
         email: body.text("email"),
         password: body.secret("password"),
         remember: body.flag("remember", true),
-        trusted_device: body.optional_text("trusted_device"),
+        trusted_devices: body.optional_text("trusted_device").into_iter().collect(),
         ..PasswordSignIn::default()
     })?;
     let step = sign_in::with_password(asked.ctx(), &asked.visitor, attempt).await?;
@@ -90,16 +90,16 @@ pub(super) async fn mail_code(asked: Asked) -> Result<Reply, No> {
 }
 
 pub(super) async fn with_mailed_code(asked: Asked) -> Result<Reply, No> {
-    let (typed, trusted_device) = asked.body(|body| {
+    let (typed, trusted_devices) = asked.body(|body| {
         let typed = TypedCode {
             email: body.text("email"),
             code: body.secret("code"),
             browser: Some(body.text("browser")),
             name: body.optional_text("name").unwrap_or_default(),
         };
-        (typed, body.optional_text("trusted_device"))
+        (typed, body.optional_text("trusted_device").into_iter().collect())
     })?;
-    let come = Come { handover: Handover::Token, trusted_device };
+    let come = Come { handover: Handover::Token, trusted_devices };
     let came_in = mail_sign_in::type_code(asked.ctx(), &asked.visitor, typed, come).await?;
     Ok(came(&asked, &came_in.step))
 }
