@@ -56,6 +56,14 @@ class Answers(unittest.TestCase):
         begun = call("POST", "/v1/authenticators/totp", {"password": PASSWORD}, status=201)
         app = Authenticator(begun["secret"])
         codes = call("POST", "/v1/authenticators/totp/confirm", {"code": app.next()}, status=200)["backup_codes"]
+        begun = call("POST", "/v1/authenticators/totp", status=201)
+        tablet = {"code": Authenticator(begun["secret"]).next(), "name": "Tablet"}
+        self.assertEqual(call("POST", "/v1/authenticators/totp/confirm", tablet, status=200)["backup_codes"], [])
+        second = call("GET", "/v1/authenticators", status=200)["authenticators"][1]
+        self.assertEqual(second["name"], "Tablet")
+        call("PATCH", f"/v1/authenticators/totp/{second['id']}", {"name": "Old tablet"}, status=204)
+        call("DELETE", f"/v1/authenticators/totp/{second['id']}", status=200)
+        call("DELETE", f"/v1/authenticators/totp/{second['id']}", status=404)
         call("POST", "/v1/authenticators/email", {"password": PASSWORD}, status=200)
         for path in ["authenticators", "sessions", "trusted-devices", "passkeys", "organisations"]:
             call("GET", f"/v1/{path}", status=200)

@@ -313,6 +313,7 @@ account-trusted-until = vertraut bis { $day }
 account-forget = Vergessen
 account-sessions = Sitzungen
 account-from = von { $ip }
+account-ends = endet { $day }
 account-this-one = diese hier
 account-end = Beenden
 account-end-others = Alle anderen beenden

@@ -317,6 +317,7 @@ account-trusted-until = trusted until { $day }
 account-forget = Forget
 account-sessions = Sessions
 account-from = from { $ip }
+account-ends = ends { $day }
 account-this-one = this one
 account-end = End
 account-end-others = End all others

@@ -124,8 +124,9 @@ pub(super) async fn show(asked: Asked) -> Result<Reply, No> {
         let here = one.id == who.session.id;
         let ip = one.visitor.ip.as_str();
         let from = (!ip.is_empty()).then(|| Text::from("account-from").with("ip", ip));
-        let facts =
-            [Some(on_day("account-since", one.created_at)), from, here.then(|| "account-this-one".into())];
+        let since = Some(on_day("account-since", one.created_at));
+        let ends = Some(on_day("account-ends", one.expires_at));
+        let facts = [since, from, ends, here.then(|| "account-this-one".into())];
         Row {
             id: one.id.to_string(),
             name: words::browser(&one.visitor),
