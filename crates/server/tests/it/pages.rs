@@ -446,7 +446,11 @@ async fn a_second_app_is_added_named_and_removed_and_the_first_stays() {
     let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
     assert_eq!(home.submit("/account/totp", &fields).await.expect(303).location(), "/account");
     let page = home.get("/account").await.expect(200);
-    assert!(text(&page).contains("&#60;Tablet&#62;<br><small>authenticator app, since"), "{}", text(&page));
+    assert!(
+        text(&page).contains("&#60;Tablet&#62;<br><small><span class=\"whole\">authenticator app, since"),
+        "{}",
+        text(&page)
+    );
     let (_, form) = text(&page).split_once("name=\"what\" value=\"app\"").expect("a form to rename it");
     let first = form.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let named = [("what", "app"), ("id", first.as_str()), ("name", "Phone")];
