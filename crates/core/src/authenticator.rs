@@ -83,9 +83,9 @@ pub fn apps(authenticators: &[Authenticator]) -> usize {
     authenticators.iter().filter(app).count()
 }
 
-/// Whether one more may be enrolled, here or where only one is known of.
-pub fn may_add_app(authenticators: &[Authenticator], beside_others: bool) -> Result<(), Denied> {
-    match apps(authenticators) {
+/// Whether one more may be enrolled where there are so many, or where only one is known of.
+pub fn may_add_app(apps: usize, beside_others: bool) -> Result<(), Denied> {
+    match apps {
         0 => Ok(()),
         _ if !beside_others => Err(Denied::AlreadyEnrolled(Method::Totp)),
         APPS_MAX.. => Err(Denied::TooManyApps { max: APPS_MAX }),
@@ -102,6 +102,15 @@ pub fn is_enrolled(authenticators: &[Authenticator], method: Method) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_are_three_apps_at_most_and_one_where_one_is_known_of() {
+        let full = Err(Denied::TooManyApps { max: 3 });
+        assert_eq!([0, 1, 2].map(|apps| may_add_app(apps, true)), [Ok(()), Ok(()), Ok(())]);
+        assert_eq!([3, 4].map(|apps| may_add_app(apps, true)), [full.clone(), full]);
+        let known = Err(Denied::AlreadyEnrolled(Method::Totp));
+        assert_eq!([0, 1, 3].map(|apps| may_add_app(apps, false)), [Ok(()), known.clone(), known]);
+    }
 
     #[test]
     fn names_are_numbered_where_they_are_taken() {

@@ -321,7 +321,7 @@ impl Case {
 
     /// What a wrong answer costs of the ration.
     fn price(&self) -> u32 {
-        authenticator::apps(&self.authenticators).clamp(1, authenticator::APPS_MAX) as u32
+        authenticator::apps(&self.authenticators).max(1) as u32
     }
 
     /// What the asker's own wrong answers have cost.

@@ -608,7 +608,7 @@ impl Town {
                 self.change_account();
             }
             Act::BeginTotp => {
-                if authenticator::may_add_app(&self.authenticators, true).is_ok() {
+                if authenticator::may_add_app(authenticator::apps(&self.authenticators), true).is_ok() {
                     self.authenticators.retain(Authenticator::is_confirmed);
                     self.bind(Method::Totp, None);
                 }

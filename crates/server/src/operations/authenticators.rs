@@ -400,7 +400,8 @@ impl Overview {
 
     /// Another authenticator app may be added.
     pub fn takes_another_app(&self) -> bool {
-        self.enrolled.iter().filter(|one| one.method == Method::Totp).count() < authenticator::APPS_MAX
+        let apps = self.enrolled.iter().filter(|one| one.method == Method::Totp).count();
+        authenticator::may_add_app(apps, true).is_ok()
     }
 
     /// The preferred method, or the only sensible guess.

@@ -39,6 +39,8 @@ pub struct TotpEnrolment {
     /// The seed as people type it.
     pub secret: Secret<String>,
     pub backup_codes: Vec<Secret<String>>,
+    /// It comes beside another.
+    pub another: bool,
 }
 
 #[derive(Default)]
@@ -73,7 +75,8 @@ pub async fn begin_totp(
             Ok(allowed) => allowed,
             Err(denied) => return Ok(Err(denied)),
         };
-        let allowed = authenticator::may_add_app(&authenticators, beside_others);
+        let apps = authenticator::apps(&authenticators);
+        let allowed = authenticator::may_add_app(apps, beside_others);
         if let Err(denied) = allowed.and(act.policy_for(tx, &who.user)?.may_enrol(Method::Totp)) {
             return Ok(Err(denied));
         }
@@ -105,7 +108,7 @@ pub async fn begin_totp(
         };
         let whose = Whose::session(&user.id, &who.session.id);
         act.record(tx, Kind::EnrolmentBegun, whose, json!({ "method": Method::Totp }))?;
-        Ok(Ok(TotpEnrolment { uri, secret, backup_codes }))
+        Ok(Ok(TotpEnrolment { uri, secret, backup_codes, another: apps > 0 }))
     })
     .await
 }

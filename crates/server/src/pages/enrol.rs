@@ -18,7 +18,7 @@ use crate::{
     fault::Fault,
     http::{look::Look, page, reply::Reply},
     operations::{
-        Stop, authenticators,
+        Stop,
         challenge::{self, Answerer, Carrier, Holder},
         emails::LinkShape,
         enrol::{self, Begin, BeginEmail, Confirm, Confirmed},
@@ -105,7 +105,6 @@ async fn totp_page(
     let who = place.who(asked, Method::Totp).await?;
     let begin = Begin { beside_others: place == Place::Account, ..Begin::default() };
     let begun = enrol::begin_totp(asked.ctx(), &asked.visitor, &who, begin).await?;
-    let overview = authenticators::overview(asked.ctx(), &who).await?;
     let page = TotpPage {
         look: asked.look(),
         title: "totp-title".into(),
@@ -116,7 +115,7 @@ async fn totp_page(
         secret: grouped(begun.secret.expose()),
         elapsed: page::elapsed(asked.ctx().clock.now()),
         name: (place == Place::Account).then(|| asked.text("name")),
-        another: overview.has(Method::Totp),
+        another: begun.another,
         required: place == Place::Account && who.session.scope != Scope::Full,
         other: place == Place::Application || asked.ctx().config.relying_party().is_some(),
     };

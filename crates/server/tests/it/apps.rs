@@ -1,17 +1,20 @@
 //! Several authenticator apps of one person: named, each good for itself, three at most; the wires go on as with one.
 
 use axum::http::Method;
-use countersign::operations::{
-    apps, authenticators,
-    enrol::{self, Begin, Confirm},
-    organisations::Belonging,
-    sessions::{Handover, SignedIn},
+use countersign::{
+    dialects,
+    operations::{
+        apps, authenticators,
+        enrol::{self, Begin, Confirm},
+        organisations::Belonging,
+        sessions::{Handover, SignedIn},
+    },
 };
 use countersign_core::{denied::Denied, lockout::RATION, method::Method as Factor, secret::Secret};
 use serde_json::{Value, json};
 
 use crate::{
-    accents::Caller,
+    accents::{Caller, Holds, Proof, sign_up as sign_up_through, signs_in},
     people::{again, at_once, denied, enrol_totp, nobody, number, sign_up},
     world::{PASSWORD, World},
 };
@@ -145,6 +148,25 @@ async fn a_wire_that_knows_one_app_sees_the_first() {
     assert_eq!(world.totp(shown.body["totpURI"].as_str().unwrap()), world.totp(&enrolled.uri));
     ada.post("/api/auth/two-factor/disable", password).await.expect(200);
     assert_eq!(number(&world, "SELECT COUNT(*) FROM authenticators", vec![]).await, 0);
+}
+
+/// On every wire, and so for every unmodified client: a code of any app is right, and none of them enrols a second.
+#[tokio::test]
+async fn every_wire_takes_a_code_of_the_second_app_and_enrols_none() {
+    let world = World::new().await;
+    let mut ada = sign_up_through(&world, "native", ADA).await;
+    let uris = [add(&world, &mut ada, "Phone").await.0, add(&world, &mut ada, "Tablet").await.0];
+    let who = signed_in(&world).await;
+    let refused = enrol::begin_totp(&world.ctx, &nobody(), &who, Begin::default()).await;
+    assert_eq!(denied(refused), Denied::AlreadyEnrolled(Factor::Totp));
+    for uri in uris {
+        let seed = uri.split("secret=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+        let holds = Holds { seed, backup_codes: Vec::new() };
+        for dialect in dialects::ALL {
+            assert!(signs_in(&world, dialect.name, ADA, Proof::Totp(&holds)).await, "{}", dialect.name);
+            world.advance(30);
+        }
+    }
 }
 
 /// Whoever Ada's browser is signed in as.

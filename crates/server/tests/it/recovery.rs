@@ -73,13 +73,7 @@ impl Person {
         let begun = enrol::begin_totp(&world.ctx, &visitor(), &who, asked).await.unwrap();
         let uri = begun.uri.expose().clone();
         let code = Secret::new(world.totp(&uri));
-        let confirm = enrol::Confirm {
-            method: Method::Totp,
-            code,
-            name: None,
-            backup_codes: None,
-            handover: Handover::Token,
-        };
+        let confirm = confirmation(code);
         let confirmed = enrol::confirm_code(&world.ctx, &visitor(), &who, confirm).await.unwrap();
         world.advance(30);
         let token = confirmed.rotated.unwrap().token.expose().clone();
@@ -124,6 +118,11 @@ impl Person {
         self.token = session.token.expose().clone();
         trusted_device.unwrap()
     }
+}
+
+fn confirmation(code: Secret<String>) -> enrol::Confirm {
+    let handover = Handover::Token;
+    enrol::Confirm { method: Method::Totp, code, name: None, backup_codes: None, handover }
 }
 
 async fn who(world: &World, token: &str) -> SignedIn {
@@ -227,13 +226,7 @@ async fn whoever_waits_gets_a_session_that_only_enrols_and_nothing_old_opens() {
     let who = who(&world, &token).await;
     let enrolment = enrol::begin_totp(&world.ctx, &visitor(), &who, enrol::Begin::default()).await.unwrap();
     let code = Secret::new(world.totp(enrolment.uri.expose()));
-    let confirm = enrol::Confirm {
-        method: Method::Totp,
-        code,
-        name: None,
-        backup_codes: None,
-        handover: Handover::Token,
-    };
+    let confirm = confirmation(code);
     let confirmed = enrol::confirm_code(&world.ctx, &visitor(), &who, confirm).await.unwrap();
     let token = confirmed.rotated.unwrap().token;
     sessions::require(&world.ctx, Some(token.expose())).await.unwrap();
